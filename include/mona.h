@@ -1,0 +1,255 @@
+/**
+ * @file mona.h
+ * libmona: the native client of the Mona monitoring service (monalabs.io).
+ *
+ * Generated from the sources in src/ffi: do not edit.
+ *
+ * Every function may be called from any thread. Strings are UTF-8. A call that can fail returns a
+ * `mona_status` and takes a last `char **out_json`, which may be NULL; when it is not, it is set on every return to one JSON
+ * document that the caller frees with `mona_string_free`. Each document has `success` (boolean) and `error_message`
+ * (text or null); one of a failure also has `error_kind` (a stable word) and `retriable` (boolean). No call leaves an error
+ * behind in a thread, and no panic of the library ever reaches the caller. The library starts no thread, opens no file and no connection
+ * before the first call that needs one. Once loaded it stays loaded: dlclose does not unmap it.
+ */
+
+#ifndef MONA_H
+#define MONA_H
+
+#include <stdint.h>
+
+/** The version of the library that this header describes. */
+#define MONA_VERSION_MAJOR 0
+#define MONA_VERSION_MINOR 1
+#define MONA_VERSION_PATCH 0
+#define MONA_VERSION_STRING "0.1.0"
+#define MONA_VERSION_NUMBER ((MONA_VERSION_MAJOR << 16) | (MONA_VERSION_MINOR << 8) | MONA_VERSION_PATCH)
+
+/**
+ * The version of the binary interface that this header describes.
+ */
+#define MONA_ABI_VERSION 0
+
+/**
+ * A client of one Mona account. Opaque: made by `mona_client_new`, freed by `mona_client_free`.
+ *
+ * Every function may be called on the same client from any thread, at the same time too; only
+ * `mona_client_free` must be the last.
+ */
+typedef struct mona_client mona_client;
+
+/**
+ * What a call returns: 0 is success, positive is a failure that the client is configured not to raise, negative is an error.
+ */
+typedef int32_t mona_status;
+
+/**
+ * It worked.
+ */
+#define MONA_OK 0
+
+/**
+ * It did not work, and the client is configured not to raise failures of this kind: the document says why.
+ */
+#define MONA_FAILED 1
+
+/**
+ * The time was up first; nothing is lost.
+ */
+#define MONA_TIMEOUT 2
+
+/**
+ * The caller's mistake, whatever the raise settings: NULL, invalid UTF-8, text that is not JSON, an unknown service, argument or option.
+ */
+#define MONA_ERROR_INVALID_ARGUMENT (-1)
+
+/**
+ * The client cannot be made from this configuration.
+ */
+#define MONA_ERROR_INITIALIZATION (-2)
+
+/**
+ * A login failed, and `raise_authentication_exceptions` is true.
+ */
+#define MONA_ERROR_AUTHENTICATION (-3)
+
+/**
+ * An export failed, wholly or in part, and `raise_export_exceptions` is true.
+ */
+#define MONA_ERROR_EXPORT (-4)
+
+/**
+ * A service call failed, and `raise_service_exceptions` is true.
+ */
+#define MONA_ERROR_SERVICE (-5)
+
+/**
+ * The client is closed.
+ */
+#define MONA_ERROR_CLOSED (-7)
+
+/**
+ * A bug in the library. The host is safe: the call has ended and the client can still be used.
+ */
+#define MONA_ERROR_INTERNAL (-8)
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status, such as `"MONA_OK"`; `"MONA_STATUS_UNKNOWN"` for any other number.
+ *
+ * The text is static: it must not be freed. Any thread may call this at any time.
+ */
+const char *mona_status_name(mona_status status);
+
+/**
+ * Makes a client.
+ *
+ * @param config_json  One JSON object, NUL-terminated, or NULL: then the environment alone counts. The keys
+ *     are the arguments of the Python package's `Client` and some of this library's own; each has a default,
+ *     most can be set by an environment variable. docs/configuration.md lists them all.
+ * @param out_client   Receives the client, or NULL when none was made. Must not be NULL.
+ * @param out_json     May be NULL. Receives a document, to be freed with `mona_string_free`:
+ *     `success`, `error_message`, and on failure `error_kind` and `retriable`.
+ * @return `MONA_OK`: there is a client. If its login failed (and `raise_authentication_exceptions` is
+ *     false), the document says so and the client is not active; it logs in again at a later call, when its
+ *     back-off (2 s doubling to 60 s) has passed.
+ *     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key.
+ *     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *
+ * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
+ * the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
+ *
+ * @pre `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.
+ */
+mona_status mona_client_new(const char *config_json,
+                            mona_client **out_client,
+                            char **out_json);
+
+/**
+ * Whether the client is logged in (1) or not (0). A client that needs no login is always active; NULL and
+ * a closed client never are. Never waits.
+ *
+ * @pre `client` is NULL or a client that was not freed.
+ */
+int32_t mona_client_is_active(const mona_client *client);
+
+/**
+ * Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on.
+ *
+ * @param client      The client; it still has to be freed.
+ * @param timeout_ms  How long to wait for calls under way, in milliseconds; 0 does not wait, a negative
+ *     number waits for as long as they take.
+ * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`.
+ * @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *
+ * @pre `client` is NULL or a client that was not freed; `out_json` is NULL or writable.
+ */
+mona_status mona_client_close(mona_client *client,
+                              int64_t timeout_ms,
+                              char **out_json);
+
+/**
+ * Frees a client. NULL does nothing.
+ *
+ * Closes it first and waits for calls of other threads that are under way, each of which its time-outs
+ * bound. Must be the last call on this client.
+ *
+ * @pre `client` is NULL or came from `mona_client_new` and was not freed yet.
+ */
+void mona_client_free(mona_client *client);
+
+/**
+ * Sends messages to Mona and waits for the answer.
+ *
+ * @param client         The client.
+ * @param messages_json  One message object or an array of them, UTF-8:
+ *     `{"message": {...}, "contextClass": "...", "contextId"?, "exportTimestamp"?, "sendTimestamp"?, "action"?, "sampleConfigName"?}`.
+ *     Values travel byte for byte. A message without a timestamp gets the time of the call.
+ * @param messages_len   Its length in bytes; negative: it is NUL-terminated.
+ * @param options_json   NULL, or an object: `default_action` (text: the action of messages without one),
+ *     `filter_none_fields` (boolean: overrides the client's), `timeout_ms` (whole number: bounds the
+ *     whole call, login and resend included). NUL-terminated.
+ * @param out_json       May be NULL. Receives a document, to be freed with `mona_string_free`:
+ *     `success`, `total` (= `sent` + `failed`), `sent`, `failed`, `failure_reasons` (the service's object by the
+ *     caller's index, or a text), `sampled_out`, `empty`, `error_message`; on failure also `error_kind` and `retriable`.
+ *     `total` + `sampled_out` + `empty` is the number of messages given.
+ * @return `MONA_OK`: nothing failed. `MONA_FAILED` or `MONA_ERROR_EXPORT`: some or all messages failed.
+ *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
+ *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names the argument and the byte offset.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *
+ * What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
+ * nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
+ * are not sent and count as `empty`. Fields whose name begins with `MONA_` are sent as `MY_MONA_…`.
+ * The service gets one attempt, and a second one after it refused the access token.
+ *
+ * @pre `client` is NULL or a client that was not freed; the strings are as described and nobody changes
+ * them during the call; `out_json` is NULL or writable.
+ */
+mona_status mona_export_json(mona_client *client,
+                             const char *messages_json,
+                             int64_t messages_len,
+                             const char *options_json,
+                             char **out_json);
+
+/**
+ * Calls a service of Mona and waits for the answer.
+ *
+ * @param client        The client.
+ * @param service       Name of the service, which is that of the method of the Python package; NUL-terminated.
+ *     docs/services.md lists them all with their arguments.
+ * @param args_json     Its arguments: one object, UTF-8.
+ * @param args_len      Its length in bytes; negative: it is NUL-terminated.
+ * @param options_json  NULL, or an object: `timeout_ms` (whole number: bounds the whole call, login and
+ *     resend included). NUL-terminated.
+ * @param out_json      May be NULL. Receives a document, to be freed with `mona_string_free`:
+ *     `success`, `data`, `error_message`; on failure also `error_kind`, `retriable` and, where the service found fault with what
+ *     it was given, `issues`.
+ * @return `MONA_OK`: `data` has the answer. `MONA_FAILED` or `MONA_ERROR_SERVICE`: the service refused or could not be reached.
+ *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
+ *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *
+ * @pre As for `mona_export_json`.
+ */
+mona_status mona_service_call(mona_client *client,
+                              const char *service,
+                              const char *args_json,
+                              int64_t args_len,
+                              const char *options_json,
+                              char **out_json);
+
+/**
+ * The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.
+ */
+const char *mona_version_string(void);
+
+/**
+ * The version of the loaded library as one number, comparable with `MONA_VERSION_NUMBER`.
+ */
+uint32_t mona_version_number(void);
+
+/**
+ * The version of the binary interface of the loaded library: a program works with a library whose number
+ * equals the `MONA_ABI_VERSION` it was compiled with.
+ */
+uint32_t mona_abi_version(void);
+
+/**
+ * Frees a document that this library returned through an `out_json`. NULL does nothing.
+ *
+ * Each document must be freed exactly once, with this function and no other. Any thread may do it.
+ *
+ * @pre `string` is NULL or came from this library and was not freed yet.
+ */
+void mona_string_free(char *string);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* MONA_H */

@@ -1,0 +1,150 @@
+//! An account's servers: their URLs, the access token, and the one resend after a token was refused.
+#![forbid(unsafe_code)]
+
+use crate::auth::{self, Context, Need, Session};
+use crate::config::Config;
+use crate::error::Error;
+use crate::log::Logger;
+use crate::sync::Deadline;
+use crate::transport::{JSON, Request, Response, Transport};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The most bytes that an answer may have.
+const RESPONSE_LIMIT: usize = 64 << 20;
+
+/// Where a request goes.
+#[derive(Clone, Copy)]
+pub enum Endpoint {
+    Export,
+    /// A path of the app server, with its slash.
+    App(&'static str),
+}
+
+impl Endpoint {
+    /// The server as messages name it.
+    pub fn server(self) -> &'static str {
+        match self {
+            Endpoint::Export => "rest-api",
+            Endpoint::App(_) => "app-server",
+        }
+    }
+}
+
+pub struct Account {
+    config: Arc<Config>,
+    session: Arc<Session>,
+    transport: Transport,
+    logger: Logger,
+}
+
+impl Account {
+    pub fn new(config: Arc<Config>, logger: Logger) -> Self {
+        Account {
+            session: auth::session(&config),
+            transport: Transport::new(&config),
+            config,
+            logger,
+        }
+    }
+
+    /// The login of a new client: tried even if one failed a moment ago.
+    pub fn sign_in(&self) -> Result<(), Error> {
+        let token = self
+            .session
+            .token(&self.context(Deadline::after(None)), Need::First)?;
+        self.user_id(token.tenant.as_deref()).map(|_| ())
+    }
+
+    pub fn active(&self) -> bool {
+        self.session.active()
+    }
+
+    /// Who this is to the service. Needs a login only where the configuration does not tell.
+    pub fn tenant(&self, deadline: Deadline) -> Result<String, Error> {
+        let token = self.session.token(&self.context(deadline), Need::Call)?;
+        self.user_id(token.tenant.as_deref())
+    }
+
+    /// Sends a request, a second time with a new token if the first one's is refused.
+    pub fn post(
+        &self,
+        endpoint: Endpoint,
+        body: Bytes,
+        deadline: Deadline,
+    ) -> Result<Response, Error> {
+        let context = self.context(deadline);
+        let token = self.session.token(&context, Need::Call)?;
+        let url = self.url(endpoint, &self.user_id(token.tenant.as_deref())?);
+        let send = |bearer| {
+            self.transport.post(Request {
+                server: endpoint.server(),
+                url: &url,
+                bearer,
+                content_type: JSON,
+                body: body.clone(),
+                response_limit: RESPONSE_LIMIT,
+                deadline,
+            })
+        };
+        let response = send(token.access.as_ref())?;
+        if response.status != 401 || !self.session.renewable() {
+            return Ok(response);
+        }
+        let token = self.session.token(&context, Need::Refused(&token))?;
+        send(token.access.as_ref())
+    }
+
+    fn context(&self, deadline: Deadline) -> Context<'_> {
+        let wait = self.config.wait_time_for_authentication_retries;
+        Context {
+            transport: &self.transport,
+            logger: &self.logger,
+            deadline,
+            retries: self.config.num_of_retries_for_authentication,
+            retry_wait: Duration::from_secs_f64(wait),
+            margin_hours: self.config.refresh_token_safety_margin,
+        }
+    }
+
+    fn user_id(&self, tenant: Option<&str>) -> Result<String, Error> {
+        let given = self.config.user_id.as_deref();
+        given
+            .or(tenant)
+            .map(str::to_owned)
+            .ok_or_else(|| Error::Authentication {
+                message: "The access token names no tenant (tenantId): give user_id".into(),
+                retriable: false,
+            })
+    }
+
+    fn url(&self, endpoint: Endpoint, user_id: &str) -> String {
+        let config = &self.config;
+        let scheme = if config.should_use_ssl {
+            "https"
+        } else {
+            "http"
+        };
+        match endpoint {
+            Endpoint::Export => {
+                if let Some(url) = &config.override_rest_api_full_url {
+                    return url.clone();
+                }
+                let path = if config.should_use_authentication {
+                    "export"
+                } else {
+                    "monaExport"
+                };
+                match &config.override_rest_api_host {
+                    Some(host) => format!("{scheme}://{host}/{path}"),
+                    None => format!("{scheme}://incoming{user_id}.monalabs.io/{path}"),
+                }
+            }
+            Endpoint::App(path) => match &config.override_app_server_host {
+                Some(host) => format!("{scheme}://{host}{path}"),
+                None => format!("{scheme}://api{user_id}.monalabs.io{path}"),
+            },
+        }
+    }
+}

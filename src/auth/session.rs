@@ -1,0 +1,226 @@
+//! The state of one login: a token that many clients and threads share, and one flight at a time to renew it.
+
+use super::{Attempt, Authenticator, Identity, Token};
+use crate::error::Error;
+use crate::log::{Level, Logger};
+use crate::random;
+use crate::sync::{Deadline, lock};
+use crate::transport::{Transport, out_of_time};
+use once_cell::sync::Lazy;
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+
+/// What a call lends to the session that it needs a token from.
+pub struct Context<'a> {
+    pub transport: &'a Transport,
+    pub logger: &'a Logger,
+    pub deadline: Deadline,
+    pub retries: u32,
+    pub retry_wait: Duration,
+    pub margin_hours: f64,
+}
+
+pub struct Session {
+    authenticator: Box<dyn Authenticator>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    token: Option<Arc<Token>>,
+    /// Whether a thread is getting a token right now.
+    in_flight: bool,
+    failures: u32,
+    failure: Option<Error>,
+    retry_at: Option<Instant>,
+}
+
+static SHARED: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex::default);
+
+/// Why a caller asks for a token.
+#[derive(Clone, Copy)]
+pub enum Need<'a> {
+    /// A client is being made: try, whatever failed before.
+    First,
+    /// A call needs one.
+    Call,
+    /// A server refused this one.
+    Refused(&'a Arc<Token>),
+}
+
+impl Session {
+    pub(super) fn private(authenticator: Box<dyn Authenticator>) -> Arc<Session> {
+        Arc::new(Session {
+            authenticator,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
+    }
+
+    /// The session of an identity, the same for every client of the process. It outlives its clients, so
+    /// that one made anew needs no new login, and is dropped when its token has expired by then.
+    pub(super) fn shared(
+        identity: &Identity,
+        authenticator: impl FnOnce() -> Box<dyn Authenticator>,
+    ) -> Arc<Session> {
+        let mut sessions = lock(&SHARED);
+        sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.worth_keeping());
+        let session = sessions.entry(identity.clone());
+        session
+            .or_insert_with(|| Session::private(authenticator()))
+            .clone()
+    }
+
+    /// Whether a login succeeded and no server refused its token since.
+    pub fn active(&self) -> bool {
+        lock(&self.state).token.is_some()
+    }
+
+    fn worth_keeping(&self) -> bool {
+        let state = lock(&self.state);
+        state.token.as_ref().is_some_and(|token| !token.expired())
+    }
+
+    /// Whether a token that was refused can be replaced.
+    pub fn renewable(&self) -> bool {
+        self.authenticator.renewable()
+    }
+
+    /// A token that can be used now. Waits for the network only where there is none.
+    pub fn token(&self, context: &Context, need: Need) -> Result<Arc<Token>, Error> {
+        let mut state = lock(&self.state);
+        loop {
+            state.forget_refused(need);
+            if let Some(token) = state.usable(context.margin_hours) {
+                return Ok(token);
+            }
+            if !state.in_flight {
+                if let (Some(failure), Need::Call | Need::Refused(_)) = (state.backing_off(), need)
+                {
+                    return Err(failure);
+                }
+                state.in_flight = true;
+                let old = state.token.clone();
+                drop(state);
+                return self.fly(context, old);
+            }
+            let Some(left) = context.deadline.left(Duration::from_secs(3600)) else {
+                return Err(out_of_time(super::SERVER));
+            };
+            state = self.wait(state, left);
+        }
+    }
+
+    fn wait<'s>(&self, state: MutexGuard<'s, State>, left: Duration) -> MutexGuard<'s, State> {
+        let woken = self.changed.wait_timeout(state, left);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Gets a token, by the old one if there is one, and tells those who wait.
+    fn fly(&self, context: &Context, old: Option<Arc<Token>>) -> Result<Arc<Token>, Error> {
+        // Even a panic must not leave the others waiting.
+        let landing = Landing(self);
+        let result = self.renew(context, old.as_deref());
+        let mut state = lock(&self.state);
+        let result = match result {
+            Ok(token) => {
+                let token = Arc::new(token);
+                *state = State {
+                    token: Some(token.clone()),
+                    ..State::default()
+                };
+                Ok(token)
+            }
+            Err(error) => {
+                context.logger.log(Level::Error, &error);
+                state.fail(&error);
+                match &state.token {
+                    // Renewing early failed: what there is still serves.
+                    Some(token) if !token.expired() => Ok(token.clone()),
+                    _ => Err(error),
+                }
+            }
+        };
+        drop(state);
+        drop(landing);
+        result
+    }
+
+    fn renew(&self, context: &Context, old: Option<&Token>) -> Result<Token, Error> {
+        if let Some(old) = old {
+            match repeated(context, || {
+                self.authenticator.refresh(context, old).transpose()
+            }) {
+                Ok(Some(token)) => return Ok(token),
+                Ok(None) => {}
+                Err(error) => context.logger.log(
+                    Level::Warning,
+                    format_args!("The token could not be refreshed, logging in anew: {error}"),
+                ),
+            }
+        }
+        repeated(context, || self.authenticator.login(context))
+    }
+}
+
+/// Makes an attempt, and makes it again as often as configured while that is worth it.
+fn repeated<T>(context: &Context, attempt: impl Fn() -> Result<T, Attempt>) -> Result<T, Error> {
+    let mut retries = context.retries;
+    loop {
+        match attempt() {
+            Err(Attempt { repeat: true, .. }) if retries > 0 => retries -= 1,
+            result => return result.map_err(|attempt| attempt.error),
+        }
+        match context.deadline.left(context.retry_wait) {
+            Some(wait) => std::thread::sleep(wait),
+            None => return Err(out_of_time(super::SERVER)),
+        }
+    }
+}
+
+impl State {
+    /// A token that a server refused is void, unless another has taken its place meanwhile.
+    fn forget_refused(&mut self, need: Need) {
+        if let Need::Refused(refused) = need {
+            self.token.take_if(|token| Arc::ptr_eq(refused, token));
+        }
+    }
+
+    /// The token, unless it is time to renew it and this caller is the one to do so.
+    fn usable(&self, margin_hours: f64) -> Option<Arc<Token>> {
+        let token = self.token.as_ref()?;
+        let spared = !token.expired() && (self.in_flight || self.backing_off().is_some());
+        (!token.due(margin_hours) || spared).then(|| token.clone())
+    }
+
+    fn backing_off(&self) -> Option<Error> {
+        let waiting = self.retry_at.is_some_and(|at| Instant::now() < at);
+        self.failure.clone().filter(|_| waiting)
+    }
+
+    fn fail(&mut self, error: &Error) {
+        let doubled = FIRST_BACK_OFF * (1 << self.failures.min(5));
+        // Jitter, so that a thousand processes do not come back at once.
+        let wait = doubled
+            .min(LONGEST_BACK_OFF)
+            .mul_f64(0.5 + random::unit() / 2.0);
+        self.failures += 1;
+        self.failure = Some(error.clone());
+        self.retry_at = Some(Instant::now() + wait);
+    }
+}
+
+/// Ends a flight, however it ended.
+struct Landing<'a>(&'a Session);
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).in_flight = false;
+        self.0.changed.notify_all();
+    }
+}

@@ -1,0 +1,62 @@
+//! Writes `docs/configuration.md` from the table of keys.
+
+use super::keys::{GROUPS, Key};
+use std::fmt::Write;
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Generated from the table in src/config/keys.rs: run `scripts/generate` after a change there. -->
+
+`mona_client_new` takes one JSON object, or NULL for an empty one. A key that is left out, or null, comes
+from its environment variable (the first of them that is set and not empty), then from its default. The environment is read
+when the client is made, never later.
+
+An unknown key, a value of the wrong type or one out of range is `MONA_ERROR_INITIALIZATION`: the message
+names the key or the variable, and the known key that is nearest. Booleans in the environment are `true`,
+`1`, `yes`, `false`, `0` or `no` in any case; anything else is an error.
+
+*From* tells where a key comes from: an argument of the Python package's `Client` (with the same name
+there), something that the Python package reads from the environment only, or libmona.
+";
+
+/// The whole page.
+pub fn markdown() -> String {
+    let mut page = HEAD.to_owned();
+    for (title, keys) in GROUPS {
+        let _ = write!(
+            page,
+            "\n## {title}\n\n| key | type | default | environment | from | meaning |\n|---|---|---|---|---|---|\n"
+        );
+        for key in *keys {
+            page.push_str(&row(key));
+        }
+    }
+    page
+}
+
+fn row(key: &Key) -> String {
+    let mut kind = key.kind.to_owned();
+    if let Some(range) = key.range.filter(|range| range.high < 1e300) {
+        let _ = write!(kind, ", {} to {}", range.low, range.high);
+    }
+    let variables: Vec<_> = key.environment.iter().map(|v| format!("`{v}`")).collect();
+    format!(
+        "| `{}` | {} | {} | {} | {} | {} |\n",
+        key.name,
+        kind,
+        default_text(key.default),
+        variables.join(", "),
+        key.origin,
+        key.doc
+    )
+}
+
+/// The default as JSON would write it.
+fn default_text(source: &str) -> String {
+    match source {
+        "None" => "none".into(),
+        text if text.starts_with('"') => format!("`{text}`"),
+        number => format!("`{}`", number.trim_end_matches("u32").replace('_', "")),
+    }
+}

@@ -1,0 +1,168 @@
+//! The table of configuration keys: the only place that knows their names, types, ranges, defaults,
+//! environment variables and documentation.
+
+use super::setting::{Range, Rates, Secret, Setting};
+use crate::error::Error;
+use serde_json::{Map, Value};
+
+/// One row of the table, as documentation and error messages need it.
+pub struct Key {
+    pub name: &'static str,
+    pub kind: &'static str,
+    pub default: &'static str,
+    pub range: Option<Range>,
+    /// Environment variables that give the default, the first that is set counting.
+    pub environment: &'static [&'static str],
+    pub origin: &'static str,
+    pub doc: &'static str,
+}
+
+macro_rules! settings {
+    ($($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+        env $environment:expr, from $origin:literal, $doc:literal;)* })*) => {
+        /// Everything a client can be told, resolved from its configuration object and the environment.
+        #[derive(Clone, Debug)]
+        pub struct Config { $($(#[doc = $doc] pub $name: $type,)*)* }
+
+        /// Group titles and their rows, in the order of the documentation.
+        pub const GROUPS: &[(&str, &[Key])] = &[$(($group, &[$(Key {
+            name: stringify!($name),
+            kind: <$type as Setting>::KIND,
+            default: stringify!($default),
+            range: settings!(@range $($low, $high)?),
+            environment: &$environment,
+            origin: $origin,
+            doc: $doc,
+        },)*]),)*];
+
+        impl Config {
+            pub(super) fn resolve(
+                object: &Map<String, Value>,
+                environment: &dyn Fn(&str) -> Option<String>,
+            ) -> Result<Config, Error> {
+                Ok(Config { $($($name: resolve(
+                    stringify!($name),
+                    settings!(@range $($low, $high)?),
+                    &$environment,
+                    object,
+                    environment,
+                )?.unwrap_or_else(|| <$type>::from($default)),)*)* })
+            }
+        }
+    };
+    (@range) => { None };
+    (@range $low:literal, $high:literal) => { Some(Range { low: $low, high: $high }) };
+}
+
+settings! {
+    "Identity" {
+        api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY"], from "mona_sdk 0.0.51",
+            "The API key of the Mona account (in mode `OIDC` the client id).";
+        secret: Option<Secret> = None, env ["MONA_SDK_SECRET"], from "mona_sdk 0.0.51",
+            "The secret that belongs to `api_key` (in mode `OIDC` the client secret).";
+        user_id: Option<String> = None, env ["MONA_SDK_USER_ID"], from "mona_sdk 0.0.51",
+            "The tenant. Taken from the access token's `tenantId` where it is not given; required without authentication.";
+    }
+    "Failures" {
+        raise_authentication_exceptions: bool = false, env ["MONA_SDK_RAISE_AUTHENTICATION_EXCEPTIONS"], from "mona_sdk 0.0.51",
+            "A failed login returns `MONA_ERROR_AUTHENTICATION` instead of `MONA_FAILED`, and `mona_client_new` makes no client then.";
+        raise_export_exceptions: bool = false, env ["MONA_SDK_RAISE_EXPORT_EXCEPTIONS"], from "mona_sdk 0.0.51",
+            "A failed export returns `MONA_ERROR_EXPORT` instead of `MONA_FAILED`.";
+        raise_service_exceptions: bool = false, env ["MONA_SDK_RAISE_SERVICE_EXCEPTIONS"], from "mona_sdk 0.0.51",
+            "A failed service call returns `MONA_ERROR_SERVICE` instead of `MONA_FAILED`.";
+    }
+    "Authentication" {
+        should_use_authentication: bool = true, env ["MONA_SDK_SHOULD_USE_AUTHENTICATION"], from "mona_sdk 0.0.51",
+            "Whether to log in. Without it messages go to the unauthenticated endpoint, which Mona must enable for the account.";
+        authenticate_on_init: bool = true, env [], from "libmona",
+            "Whether `mona_client_new` logs in. When false, the first call does.";
+        num_of_retries_for_authentication: u32 = 3u32, [0.0 to 1000.0], env ["MONA_SDK_NUM_OF_RETRIES_FOR_AUTHENTICATION"], from "mona_sdk 0.0.51",
+            "How many more attempts a login makes when the server cannot be reached, is overloaded or answers without JSON.";
+        wait_time_for_authentication_retries: f64 = 2.0, [0.0 to 3600.0], env ["MONA_SDK_WAIT_TIME_FOR_AUTHENTICATION_RETRIES_SEC"], from "mona_sdk 0.0.51",
+            "Seconds between these attempts.";
+        refresh_token_safety_margin: f64 = 12.0, [-8760.0 to 8760.0], env ["MONA_SDK_REFRESH_TOKEN_SAFETY_MARGIN"], from "mona_sdk 0.0.51 (environment only)",
+            "Hours before its expiry at which an access token is renewed; never more than a fifth of its lifetime.";
+        auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+            "Where to log in.";
+        refresh_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token/token/refresh", env ["MONA_SDK_REFRESH_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+            "Where to renew an access token.";
+    }
+    "Servers" {
+        should_use_ssl: bool = true, env ["MONA_SDK_SHOULD_USE_SSL"], from "mona_sdk 0.0.51",
+            "Use `https` for the default hosts and for overridden hosts. Full URLs keep their own scheme.";
+        override_rest_api_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_URL"], from "mona_sdk 0.0.51",
+            "The whole URL that messages are sent to, used as it stands.";
+        override_rest_api_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
+            "Host, or host and port, that messages are sent to. Default: `incoming<user_id>.monalabs.io`.";
+        override_app_server_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
+            "Host, or host and port, of the services. Default: `api<user_id>.monalabs.io`.";
+    }
+    "Messages" {
+        filter_none_fields_on_export: bool = false, env ["MONA_SDK_FILTER_NONE_FIELDS_ON_EXPORT"], from "mona_sdk 0.0.51",
+            "Leave out fields of a message that are null (its own fields, not those nested deeper).";
+        should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
+            "Write messages that the service rejected to the log, at level ERROR, whole.";
+        default_sampling_rate: f64 = 1.0, [-1e300 to 1e300], env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
+            "Share of messages that is kept, for classes without a rate of their own: 0 keeps none, 1 keeps all.";
+        context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",
+            "Sampling rates by context class, as an object. Excludes `sampling_config_name`.";
+        sampling_config_name: Option<String> = None, env ["SAMPLING_CONFIG_NAME"], from "mona_sdk 0.0.51",
+            "Name of sampling factors kept by the service, fetched at start and then now and again.";
+        sampling_factors_max_age_seconds: f64 = 300.0, [0.0 to 31536000.0], env ["SAMPLING_FACTORS_MAX_AGE_SECONDS"], from "mona_sdk 0.0.51 (environment only)",
+            "How old those factors may become, in seconds, before the next export fetches them again.";
+    }
+    "Transport" {
+        connect_timeout_ms: u32 = 5_000u32, [1.0 to 3600000.0], env [], from "libmona",
+            "Milliseconds for a connection to be made, TLS included.";
+        request_timeout_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
+            "Milliseconds for one request, from connecting to the last byte of its answer. A call's own `timeout_ms` can only shorten it.";
+        proxy: Option<Secret> = None, env [], from "libmona",
+            "URL of an HTTP proxy for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured.";
+        ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
+            "PEM file (or folder) of the certificate authorities to trust instead of the system's. Where the system has none, bundled ones are used.";
+    }
+    "Logging" {
+        logger_name: String = "mona-logger", env ["MONA_SDK_LOGGER_NAME", "MONA_LOGGER_NAME"], from "mona_sdk 0.0.51 (environment only)",
+            "The name in each line of the log, which goes to standard error.";
+        logging_level: Option<String> = None, env ["MONA_SDK_LOGGING_LEVEL", "MONA_LOGGING_LEVEL"], from "mona_sdk 0.0.51 (environment only)",
+            "The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or Python's number for it. Nothing is logged without it, or with a word that is no level.";
+    }
+}
+
+/// All rows, without their groups.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    GROUPS.iter().flat_map(|(_, keys)| keys.iter())
+}
+
+/// The value of one key: from the object, else from the environment, else none.
+fn resolve<T: Setting>(
+    name: &'static str,
+    range: Option<Range>,
+    variables: &[&str],
+    object: &Map<String, Value>,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<T>, Error> {
+    let (source, value) = match object.get(name) {
+        Some(value) if !value.is_null() => (format!("config_json: {name}"), T::from_json(value)),
+        _ => {
+            let set = variables.iter().find_map(|v| {
+                environment(v)
+                    .filter(|text| !text.is_empty())
+                    .map(|text| (v, text))
+            });
+            match set {
+                Some((variable, text)) => (format!("environment: {variable}"), T::from_text(&text)),
+                None => return Ok(None),
+            }
+        }
+    };
+    let value = value.and_then(|value| match range {
+        Some(range) if !value.within(range) => {
+            Err(format!("must be between {} and {}", range.low, range.high))
+        }
+        _ => Ok(value),
+    });
+    value
+        .map(Some)
+        .map_err(|problem| Error::Initialization(format!("{source} {problem}")))
+}

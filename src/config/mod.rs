@@ -1,0 +1,71 @@
+//! Configuration: one JSON object, the environment behind it, one table of keys.
+#![forbid(unsafe_code)]
+
+mod document;
+mod keys;
+mod nearest;
+mod setting;
+
+pub use document::markdown;
+pub use keys::{Config, keys};
+pub(crate) use nearest::did_you_mean;
+pub use setting::{Rates, Secret};
+
+use crate::error::Error;
+use serde_json::{Map, Value};
+
+impl Config {
+    /// Reads the configuration object; what it leaves out comes from the process's environment.
+    pub fn from_json(text: Option<&str>) -> Result<Config, Error> {
+        Config::read(text, &|name| std::env::var(name).ok())
+    }
+
+    /// As [`Config::from_json`], with an environment of the caller's.
+    pub fn read(
+        text: Option<&str>,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config, Error> {
+        let object = match text {
+            Some(text) => parse(text)?,
+            None => Map::new(),
+        };
+        for name in object.keys() {
+            if !keys().any(|key| key.name == name) {
+                let hint = did_you_mean(name, keys().map(|key| key.name));
+                return Err(Error::Initialization(format!(
+                    "config_json: unknown key {name:?}{hint}"
+                )));
+            }
+        }
+        let config = Config::resolve(&object, environment)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What no single key can tell.
+    fn check(&self) -> Result<(), Error> {
+        let problem = if self.context_class_to_sampling_rate.is_some()
+            && self.sampling_config_name.is_some()
+        {
+            "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given"
+        } else if !self.should_use_authentication && self.user_id.is_none() {
+            "config_json: user_id must be given when should_use_authentication is false"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Initialization(problem.into()))
+    }
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>, Error> {
+    let invalid = |problem: String| Error::Initialization(format!("config_json: {problem}"));
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(invalid("$ must be an object".into())),
+        // The parser's text names a place and never a value.
+        Err(error) => Err(invalid(format!("not valid JSON: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The types that a configuration value can have, and how each is read.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use zeroize::Zeroizing;
+
+/// Inclusive bounds of a number.
+#[derive(Clone, Copy)]
+pub struct Range {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// A value that must never be shown. Its memory is cleared when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub fn new(text: String) -> Self {
+        Secret(Zeroizing::new(text))
+    }
+
+    /// The text itself, for the one place that sends it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.reveal().hash(state);
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// Sampling rates by context class.
+pub type Rates = BTreeMap<String, f64>;
+
+/// A type that a key can have. Errors end the sentence that the key's name begins.
+pub trait Setting: Sized {
+    const KIND: &'static str;
+
+    fn from_json(value: &Value) -> Result<Self, String>;
+
+    /// From the environment, never empty.
+    fn from_text(text: &str) -> Result<Self, String>;
+
+    fn within(&self, _range: Range) -> bool {
+        true
+    }
+}
+
+fn mistyped(kind: &str) -> String {
+    format!("must be a {kind}")
+}
+
+impl Setting for bool {
+    const KIND: &'static str = "boolean";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        value.as_bool().ok_or_else(|| mistyped(Self::KIND))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" => Ok(true),
+            "false" | "0" | "no" => Ok(false),
+            _ => Err(format!(
+                "must be true, 1, yes, false, 0 or no, not {text:?}"
+            )),
+        }
+    }
+}
+
+impl Setting for u32 {
+    const KIND: &'static str = "whole number";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        match value.as_f64() {
+            Some(number) if number.fract() == 0.0 => Ok(saturate(number)),
+            _ => Err(mistyped(Self::KIND)),
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let number: i64 = text.trim().parse().map_err(|_| mistyped(Self::KIND))?;
+        Ok(saturate(number as f64))
+    }
+
+    fn within(&self, range: Range) -> bool {
+        (range.low..=range.high).contains(&f64::from(*self))
+    }
+}
+
+/// Numbers that do not fit become the largest, which no range includes.
+fn saturate(number: f64) -> u32 {
+    if number < 0.0 {
+        u32::MAX
+    } else {
+        number as u32
+    }
+}
+
+impl Setting for f64 {
+    const KIND: &'static str = "number";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        value.as_f64().ok_or_else(|| mistyped(Self::KIND))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let number = text.trim().parse().ok();
+        number
+            .filter(|n: &f64| n.is_finite())
+            .ok_or_else(|| mistyped(Self::KIND))
+    }
+
+    fn within(&self, range: Range) -> bool {
+        (range.low..=range.high).contains(self)
+    }
+}
+
+impl Setting for String {
+    const KIND: &'static str = "text";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| mistyped(Self::KIND))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(text.to_owned())
+    }
+}
+
+/// An empty text means that nothing was given, as in the Python package.
+impl Setting for Option<String> {
+    const KIND: &'static str = String::KIND;
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        String::from_json(value).map(|text| Some(text).filter(|t| !t.is_empty()))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Some(text.to_owned()))
+    }
+}
+
+impl Setting for Option<Secret> {
+    const KIND: &'static str = String::KIND;
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Option::<String>::from_json(value).map(|text| text.map(Secret::new))
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        Ok(Some(Secret::new(text.to_owned())))
+    }
+}
+
+impl Setting for Option<Rates> {
+    const KIND: &'static str = "object of numbers";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let object = value.as_object().ok_or("must be an object of numbers")?;
+        let rate = |(class, rate): (&String, &Value)| {
+            let number = match rate {
+                Value::Bool(all) => Some(f64::from(u8::from(*all))),
+                Value::String(text) => f64::from_text(text).ok(),
+                other => other.as_f64(),
+            };
+            number
+                .map(|number| (class.clone(), number))
+                .ok_or_else(|| format!("must give a number for {class:?}"))
+        };
+        object.iter().map(rate).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let value =
+            serde_json::from_str(text).map_err(|e| format!("must be a JSON object: {e}"))?;
+        Self::from_json(&value)
+    }
+}

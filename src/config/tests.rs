@@ -1,0 +1,144 @@
+use super::*;
+
+fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+    let lookup = |name: &str| {
+        let found = environment.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    Config::read(Some(text), &lookup).map_err(|error| error.to_string())
+}
+
+#[test]
+fn defaults_are_those_of_the_python_package() {
+    let config = read("{}", &[]).unwrap();
+    assert!(
+        config.should_use_ssl && config.should_use_authentication && config.authenticate_on_init
+    );
+    assert!(!config.raise_export_exceptions && !config.filter_none_fields_on_export);
+    assert_eq!(config.num_of_retries_for_authentication, 3);
+    assert_eq!(config.wait_time_for_authentication_retries, 2.0);
+    assert_eq!(
+        (config.connect_timeout_ms, config.request_timeout_ms),
+        (5000, 30000)
+    );
+    assert_eq!(config.logger_name, "mona-logger");
+}
+
+#[test]
+fn the_object_wins_over_the_environment() {
+    let variables = [
+        ("MONA_SDK_SHOULD_USE_SSL", "False"),
+        ("MONA_SDK_USER_ID", "env"),
+    ];
+    let config = read(r#"{"user_id":"given"}"#, &variables).unwrap();
+    assert_eq!(config.user_id.as_deref(), Some("given"));
+    assert!(!config.should_use_ssl);
+    let config = read(r#"{"user_id":null}"#, &variables).unwrap();
+    assert_eq!(config.user_id.as_deref(), Some("env"));
+}
+
+#[test]
+fn every_variable_of_every_key_is_read() {
+    for key in keys() {
+        for variable in key.environment {
+            let error = read("{\"user_id\":\"u\"}", &[(variable, "\u{1}")]).err();
+            let shown = read("{\"user_id\":\"u\"}", &[]).map(|c| format!("{c:?}"));
+            let changed = match key.name {
+                "user_id" => read("{}", &[(variable, "\u{1}")]),
+                _ => read("{\"user_id\":\"u\"}", &[(variable, "\u{1}")]),
+            };
+            let changed = changed.map(|c| format!("{c:?}"));
+            assert!(
+                error.is_some() || shown != changed,
+                "{variable} has no effect"
+            );
+            if let Some(error) = error {
+                assert!(
+                    error.starts_with(&format!("environment: {variable} must be")),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn booleans_of_the_environment_are_words_or_errors() {
+    for (text, expected) in [
+        ("True", Some(true)),
+        ("TRUE", Some(true)),
+        ("1", Some(true)),
+        ("yes", Some(true)),
+        ("False", Some(false)),
+        ("0", Some(false)),
+        ("NO", Some(false)),
+        ("", Some(true)),
+        ("maybe", None),
+        ("2", None),
+    ] {
+        let config = read("{}", &[("MONA_SDK_SHOULD_USE_SSL", text)]).ok();
+        assert_eq!(config.map(|c| c.should_use_ssl), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_bad_value_names_its_key() {
+    for (text, expected) in [
+        (
+            r#"{"userid":"u"}"#,
+            r#"config_json: unknown key "userid" (did you mean "user_id"?)"#,
+        ),
+        (r#"{"zzzzzz":1}"#, r#"config_json: unknown key "zzzzzz""#),
+        (
+            r#"{"should_use_ssl":"true"}"#,
+            "config_json: should_use_ssl must be a boolean",
+        ),
+        (
+            r#"{"connect_timeout_ms":0}"#,
+            "config_json: connect_timeout_ms must be between 1 and 3600000",
+        ),
+        (
+            r#"{"connect_timeout_ms":-1}"#,
+            "config_json: connect_timeout_ms must be between 1 and 3600000",
+        ),
+        (
+            r#"{"connect_timeout_ms":1.5}"#,
+            "config_json: connect_timeout_ms must be a whole number",
+        ),
+        (
+            r#"{"num_of_retries_for_authentication":-1}"#,
+            "config_json: num_of_retries_for_authentication must be between 0 and 1000",
+        ),
+        (
+            r#"{"context_class_to_sampling_rate":{"C":[]}}"#,
+            r#"config_json: context_class_to_sampling_rate must give a number for "C""#,
+        ),
+        (
+            r#"{"context_class_to_sampling_rate":{},"sampling_config_name":"s"}"#,
+            "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given",
+        ),
+        (
+            r#"{"should_use_authentication":false}"#,
+            "config_json: user_id must be given when should_use_authentication is false",
+        ),
+        ("[]", "config_json: $ must be an object"),
+        (
+            "{",
+            "config_json: not valid JSON: EOF while parsing an object at line 1 column 1",
+        ),
+    ] {
+        assert_eq!(read(text, &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn nothing_secret_is_ever_shown() {
+    let config = read(
+        r#"{"api_key":"CANARY1","secret":"CANARY2","proxy":"http://u:CANARY3@h"}"#,
+        &[],
+    )
+    .unwrap();
+    assert!(!format!("{config:?}").contains("CANARY"));
+    let wrong = read(r#"{"secret":["CANARY"]}"#, &[]).unwrap_err();
+    assert!(!wrong.contains("CANARY"), "{wrong}");
+}

@@ -1,0 +1,82 @@
+//! What can go wrong, in the words callers see, and which status each failure becomes.
+#![forbid(unsafe_code)]
+
+use thiserror::Error as ThisError;
+
+/// A failure. Its text is meant for the caller's log: it names what to change and never holds a secret.
+#[derive(Clone, Debug, PartialEq, ThisError)]
+pub enum Error {
+    #[error("{argument}: {problem}")]
+    InvalidArgument {
+        argument: &'static str,
+        problem: String,
+    },
+    #[error("{0}")]
+    Initialization(String),
+    #[error("{message}")]
+    Authentication { message: String, retriable: bool },
+    #[error("Cannot connect to {server}: {cause}")]
+    Connection { server: &'static str, cause: String },
+    #[error("No answer from {server} in time: {cause}")]
+    Timeout { server: &'static str, cause: String },
+    /// A request that cannot be made from what was given.
+    #[error("{0}")]
+    Unsendable(String),
+    #[error("{text}")]
+    Refused { status: u16, text: String },
+    #[error("{server} answered with a redirect (status {status}), which is never followed")]
+    Redirect { server: &'static str, status: u16 },
+    #[error("{server} answered with more than {limit} bytes")]
+    ResponseTooLarge { server: &'static str, limit: usize },
+    #[error("{0}")]
+    UnexpectedResponse(String),
+    #[error("The client is closed")]
+    Closed,
+    #[error("Calls of this client are still under way")]
+    StillBusy,
+    #[error("Internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    pub fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
+        Error::InvalidArgument {
+            argument,
+            problem: problem.into(),
+        }
+    }
+
+    /// The stable word of `error_kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Error::InvalidArgument { .. } => "invalid_argument",
+            Error::Initialization(_) => "initialization",
+            Error::Authentication { .. } => "authentication",
+            Error::Connection { .. } => "connection",
+            Error::Timeout { .. } => "timeout",
+            Error::Unsendable(_) => "unsendable",
+            Error::Refused { .. } => "refused",
+            Error::Redirect { .. } => "redirect",
+            Error::ResponseTooLarge { .. } => "response_too_large",
+            Error::UnexpectedResponse(_) => "unexpected_response",
+            Error::Closed => "closed",
+            Error::StillBusy => "still_busy",
+            Error::Internal(_) => "internal",
+        }
+    }
+
+    /// Whether the same call may succeed later without a change by the caller.
+    pub fn retriable(&self) -> bool {
+        match self {
+            Error::Connection { .. } | Error::Timeout { .. } | Error::StillBusy => true,
+            Error::Authentication { retriable, .. } => *retriable,
+            Error::Refused { status, .. } => is_retriable_status(*status),
+            _ => false,
+        }
+    }
+}
+
+/// Statuses after which the same request may succeed.
+pub fn is_retriable_status(status: u16) -> bool {
+    matches!(status, 408 | 425 | 429) || (status >= 500 && !matches!(status, 501 | 505))
+}

@@ -1,0 +1,263 @@
+//! What the service said of a batch, in terms of the caller's messages.
+
+use crate::error::Error;
+use crate::message::Staged;
+use crate::raw::{self, Members};
+use crate::transport::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// Said where the service's own words are missing.
+const GENERIC: &str = "Failed to send the batch to Mona's servers";
+
+/// Why messages failed.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reasons {
+    /// One text for all that were sent.
+    Text(String),
+    /// By index; keys that are no index stay as the service wrote them.
+    ByMessage(Members),
+    /// Some other JSON of the service's.
+    Other(Box<RawValue>),
+}
+
+/// How many messages failed, and why.
+#[derive(Debug)]
+pub struct Verdict {
+    pub failed: usize,
+    pub reasons: Reasons,
+    /// The status of the service's answer, where it refused something.
+    status: u16,
+}
+
+impl Verdict {
+    pub fn accepted() -> Self {
+        Verdict {
+            failed: 0,
+            reasons: Reasons::none(),
+            status: 200,
+        }
+    }
+
+    pub fn all_failed(sent: usize, text: String) -> Self {
+        Verdict {
+            failed: sent,
+            reasons: Reasons::Text(text),
+            status: 0,
+        }
+    }
+
+    /// Reads an answer. A success may still tell of failures; a refusal without a usable count is one of
+    /// every message.
+    pub fn of(response: &Response, sent: usize) -> Self {
+        let answer: Members = serde_json::from_str(&response.text()).unwrap_or_default();
+        let (failed, reasons) = judge(response, sent, &answer);
+        Verdict {
+            failed,
+            reasons,
+            status: response.status,
+        }
+    }
+
+    /// Puts the caller's indices in place of the request's, and adds what was rejected before it.
+    pub fn with_local(mut self, staged: &Staged) -> Self {
+        if let Reasons::ByMessage(Members(entries)) = &mut self.reasons {
+            for (key, _) in entries {
+                let index = key.parse::<usize>().ok();
+                if let Some(index) = index.and_then(|index| staged.indices.get(index)) {
+                    *key = index.to_string();
+                }
+            }
+        }
+        if staged.rejected.is_empty() {
+            return self;
+        }
+        let mut entries = match self.reasons {
+            Reasons::ByMessage(Members(entries)) => entries,
+            // One reason for many: each message is named, so that all failures have one form.
+            Reasons::Text(text) => repeat(staged, &raw::text(&text)),
+            Reasons::Other(value) => repeat(staged, &value),
+        };
+        let local = staged.rejected.iter();
+        entries.extend(local.map(|(index, reason)| (index.to_string(), raw::text(reason))));
+        self.failed += staged.rejected.len();
+        self.reasons = Reasons::ByMessage(Members(entries));
+        self
+    }
+
+    /// The failure of the call, if any message failed.
+    pub fn error(&self, total: usize) -> Option<Error> {
+        let mut text = match &self.reasons {
+            _ if self.failed == 0 => return None,
+            Reasons::Text(text) if self.failed == total => text.clone(),
+            _ => format!("{} of {total} messages failed", self.failed),
+        };
+        if let Reasons::Other(reason) = &self.reasons {
+            text = format!("{text}: {reason}");
+        }
+        Some(Error::Refused {
+            status: self.status,
+            text,
+        })
+    }
+}
+
+fn judge(response: &Response, sent: usize, answer: &Members) -> (usize, Reasons) {
+    let top_level = answer.get("topLevelError");
+    if let Some(error) = top_level.filter(|error| !is_falsy(error.get())) {
+        return (sent, Reasons::read(error));
+    }
+    let failed = answer
+        .get("failed")
+        .and_then(|failed| failed.get().parse::<usize>().ok());
+    let reasons = answer.get("failure_reasons").map(Reasons::read);
+    match (failed, reasons) {
+        (Some(failed @ 1..), Some(reasons)) => (failed.min(sent), reasons),
+        (Some(failed @ 1..), None) if response.ok() => {
+            (failed.min(sent), Reasons::Text(GENERIC.to_owned()))
+        }
+        _ if response.ok() => (0, Reasons::none()),
+        _ => (
+            sent,
+            Reasons::Text(format!("{GENERIC} (status {})", response.status)),
+        ),
+    }
+}
+
+fn repeat(staged: &Staged, reason: &RawValue) -> Vec<(String, Box<RawValue>)> {
+    let sent = staged.indices.iter();
+    sent.map(|index| (index.to_string(), reason.to_owned()))
+        .collect()
+}
+
+/// What Python counts as false.
+fn is_falsy(json: &str) -> bool {
+    matches!(
+        json,
+        "\"\"" | "null" | "false" | "0" | "0.0" | "-0" | "{}" | "[]"
+    )
+}
+
+impl Reasons {
+    fn none() -> Reasons {
+        Reasons::ByMessage(Members::default())
+    }
+
+    fn read(value: &RawValue) -> Reasons {
+        let text = value.get();
+        if text.starts_with('{') {
+            return match serde_json::from_str(text) {
+                Ok(members) => Reasons::ByMessage(members),
+                Err(_) => Reasons::Other(value.to_owned()),
+            };
+        }
+        match serde_json::from_str(text) {
+            Ok(text) => Reasons::Text(text),
+            Err(_) => Reasons::Other(value.to_owned()),
+        }
+    }
+
+    /// Whether the message of this index failed.
+    pub fn names(&self, index: usize) -> bool {
+        match self {
+            Reasons::ByMessage(members) => members.get(&index.to_string()).is_some(),
+            _ => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn verdict(status: u16, body: &str, sent: usize) -> (usize, Value) {
+        let verdict = Verdict::of(&Response::with(status, body), sent);
+        (
+            verdict.failed,
+            serde_json::to_value(&verdict.reasons).unwrap(),
+        )
+    }
+
+    #[test]
+    fn answers_are_read_with_their_types_checked() {
+        let generic = |status| json!(format!("{GENERIC} (status {status})"));
+        for (status, body, expected) in [
+            (200, "", (0, json!({}))),
+            (200, "not json", (0, json!({}))),
+            (
+                200,
+                r#"{"failed":2,"failure_reasons":{"0":"x"}}"#,
+                (2, json!({"0": "x"})),
+            ),
+            (200, r#"{"failed":1}"#, (1, json!(GENERIC))),
+            (
+                400,
+                r#"{"failed":1,"failure_reasons":{"1":{"r":1.10}}}"#,
+                (1, json!({"1": {"r": 1.10}})),
+            ),
+            (400, r#"{"failed":9,"failure_reasons":{}}"#, (3, json!({}))),
+            (
+                400,
+                r#"{"failed":"1","failure_reasons":{}}"#,
+                (3, generic(400)),
+            ),
+            (
+                400,
+                r#"{"failed":1.5,"failure_reasons":{}}"#,
+                (3, generic(400)),
+            ),
+            (
+                400,
+                r#"{"failed":-1,"failure_reasons":{}}"#,
+                (3, generic(400)),
+            ),
+            (
+                400,
+                r#"{"failed":0,"failure_reasons":{}}"#,
+                (3, generic(400)),
+            ),
+            (
+                400,
+                r#"{"failed":1,"failure_reasons":["x",null]}"#,
+                (1, json!(["x", null])),
+            ),
+            (400, r#"{"topLevelError":"bad"}"#, (3, json!("bad"))),
+            (400, r#"{"topLevelError":{"a":1}}"#, (3, json!({"a": 1}))),
+            (
+                400,
+                r#"{"topLevelError":"","failed":1,"failure_reasons":{"0":"y"}}"#,
+                (1, json!({"0": "y"})),
+            ),
+            (400, "[]", (3, generic(400))),
+            (503, "", (3, generic(503))),
+        ] {
+            assert_eq!(verdict(status, body, 3), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn indices_become_the_callers() {
+        let staged = Staged {
+            indices: vec![2, 5],
+            rejected: vec![(3, "no object".into())],
+            ..Staged::default()
+        };
+        let body = r#"{"failed":1,"failure_reasons":{"1":"bad","all":"kept","7":"beyond"}}"#;
+        let verdict = Verdict::of(&Response::with(400, body), 2).with_local(&staged);
+        assert_eq!(verdict.failed, 2);
+        let expected = json!({"5": "bad", "all": "kept", "7": "beyond", "3": "no object"});
+        assert_eq!(serde_json::to_value(&verdict.reasons).unwrap(), expected);
+        let verdict = Verdict::of(&Response::with(500, ""), 2).with_local(&staged);
+        let expected = format!("{GENERIC} (status 500)");
+        let expected = json!({"2": expected, "5": expected, "3": "no object"});
+        assert_eq!(
+            (
+                verdict.failed,
+                serde_json::to_value(&verdict.reasons).unwrap()
+            ),
+            (3, expected)
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Making, closing and freeing a client.
+
+use super::guard::{answering, quiet};
+use super::input;
+use super::status::mona_status;
+use crate::client::Client;
+use crate::error::Error;
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::Arc;
+
+/// A client of one Mona account. Opaque: made by `mona_client_new`, freed by `mona_client_free`.
+///
+/// Every function may be called on the same client from any thread, at the same time too; only
+/// `mona_client_free` must be the last.
+#[allow(non_camel_case_types)]
+pub struct mona_client {
+    client: Arc<Client>,
+}
+
+/// The client behind a handle, kept alive for the length of a call.
+///
+/// # Safety
+/// `client` is NULL or came from `mona_client_new` and was not freed yet.
+pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>, Error> {
+    // SAFETY: the caller's promise.
+    match unsafe { client.as_ref() } {
+        Some(handle) => Ok(handle.client.clone()),
+        None => Err(Error::argument("client", "must not be NULL")),
+    }
+}
+
+/// Makes a client.
+///
+/// @param config_json  One JSON object, NUL-terminated, or NULL: then the environment alone counts. The keys
+///     are the arguments of the Python package's `Client` and some of this library's own; each has a default,
+///     most can be set by an environment variable. docs/configuration.md lists them all.
+/// @param out_client   Receives the client, or NULL when none was made. Must not be NULL.
+/// @param out_json     May be NULL. Receives a document, to be freed with `mona_string_free`:
+///     `success`, `error_message`, and on failure `error_kind` and `retriable`.
+/// @return `MONA_OK`: there is a client. If its login failed (and `raise_authentication_exceptions` is
+///     false), the document says so and the client is not active; it logs in again at a later call, when its
+///     back-off (2 s doubling to 60 s) has passed.
+///     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key.
+///     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
+///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+///
+/// Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
+/// the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
+///
+/// # Safety
+/// `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mona_client_new(
+    config_json: *const c_char,
+    out_client: *mut *mut mona_client,
+    out_json: *mut *mut c_char,
+) -> mona_status {
+    let call = || {
+        if out_client.is_null() {
+            return Err(Error::argument("out_client", "must not be NULL"));
+        }
+        // SAFETY: not NULL, so by the caller's promise writable.
+        unsafe { out_client.write(ptr::null_mut()) };
+        // SAFETY: the caller's promise.
+        let config = unsafe { input::optional_text(config_json, "config_json") }?;
+        let (client, answer) = Client::new(config);
+        if let Some(client) = client {
+            let handle = Box::new(mona_client {
+                client: Arc::new(client),
+            });
+            // SAFETY: as above.
+            unsafe { out_client.write(Box::into_raw(handle)) };
+        }
+        Ok(answer)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { answering(out_json, call) }
+}
+
+/// Whether the client is logged in (1) or not (0). A client that needs no login is always active; NULL and
+/// a closed client never are. Never waits.
+///
+/// # Safety
+/// `client` is NULL or a client that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mona_client_is_active(client: *const mona_client) -> i32 {
+    // SAFETY: the caller's promise.
+    let active = || unsafe { client_of(client) }.is_ok_and(|client| client.is_active());
+    i32::from(quiet(false, active))
+}
+
+/// Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on.
+///
+/// @param client      The client; it still has to be freed.
+/// @param timeout_ms  How long to wait for calls under way, in milliseconds; 0 does not wait, a negative
+///     number waits for as long as they take.
+/// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`.
+/// @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
+///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+///
+/// # Safety
+/// `client` is NULL or a client that was not freed; `out_json` is NULL or writable.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mona_client_close(
+    client: *mut mona_client,
+    timeout_ms: i64,
+    out_json: *mut *mut c_char,
+) -> mona_status {
+    // SAFETY: the caller's promise.
+    let call = || Ok(unsafe { client_of(client) }?.close(timeout_ms));
+    // SAFETY: the caller's promise.
+    unsafe { answering(out_json, call) }
+}
+
+/// Frees a client. NULL does nothing.
+///
+/// Closes it first and waits for calls of other threads that are under way, each of which its time-outs
+/// bound. Must be the last call on this client.
+///
+/// # Safety
+/// `client` is NULL or came from `mona_client_new` and was not freed yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mona_client_free(client: *mut mona_client) {
+    if client.is_null() {
+        return;
+    }
+    quiet((), || {
+        // SAFETY: by the caller's promise it came from `Box::into_raw` and is freed once.
+        let handle = unsafe { Box::from_raw(client) };
+        handle.client.close(-1);
+    });
+}

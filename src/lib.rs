@@ -1,0 +1,26 @@
+//! libmona: the native client of the Mona monitoring service.
+//!
+//! The product is the C ABI in [`ffi`], documented in `include/mona.h`. Data flows one way:
+//! `ffi → client → message → export → transport`. The Rust items are public for the project's own
+//! tests and benchmarks and carry no promise of stability.
+
+pub mod answer;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod ffi;
+pub mod message;
+pub mod services;
+pub mod status;
+
+mod account;
+mod auth;
+mod export;
+mod factors;
+mod gate;
+mod log;
+mod options;
+mod random;
+mod raw;
+mod sync;
+mod transport;

@@ -1,0 +1,617 @@
+//! A validating JSON scanner that finds where values begin and end without building them.
+//!
+//! It accepts exactly RFC 8259 text, of any depth and in constant stack space. Offsets in errors are
+//! byte offsets into the caller's text.
+
+use thiserror::Error;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{problem} at byte {offset}")]
+pub struct SyntaxError {
+    pub offset: usize,
+    pub problem: &'static str,
+}
+
+/// A half-open range of the scanned text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    pub start: usize,
+    pub end: usize,
+}
+
+/// A string token: its span covers the quotes.
+#[derive(Clone, Copy, Debug)]
+pub struct StringToken {
+    pub span: Span,
+    pub escaped: bool,
+}
+
+/// One value that was skipped.
+#[derive(Clone, Copy, Debug)]
+pub struct Value {
+    pub span: Span,
+    pub kind: Kind,
+    /// How many containers its deepest part lies in, itself included.
+    pub depth: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Object,
+    Array,
+    /// The flag says whether it has an escape.
+    String {
+        escaped: bool,
+    },
+    Number,
+    True,
+    False,
+    Null,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Object => "an object",
+            Kind::Array => "an array",
+            Kind::String { .. } => "a string",
+            Kind::Number => "a number",
+            Kind::True | Kind::False => "a boolean",
+            Kind::Null => "null",
+        }
+    }
+}
+
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    containers: Containers,
+}
+
+impl<'a> Scanner<'a> {
+    pub fn new(text: &'a str) -> Self {
+        Scanner {
+            bytes: text.as_bytes(),
+            position: 0,
+            containers: Containers::default(),
+        }
+    }
+
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The bytes of a span of this text.
+    pub fn slice(&self, span: Span) -> &'a [u8] {
+        self.bytes.get(span.start..span.end).unwrap_or_default()
+    }
+
+    /// The next byte that is not white space, not consumed.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.position) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.position += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Consumes `wanted` if it is the next byte after white space.
+    #[inline]
+    pub fn take(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.position += usize::from(found);
+        found
+    }
+
+    pub fn expect(&mut self, wanted: u8, problem: &'static str) -> Result<(), SyntaxError> {
+        if self.take(wanted) {
+            Ok(())
+        } else {
+            Err(self.error(problem))
+        }
+    }
+
+    /// Nothing but white space may follow.
+    pub fn end(&mut self) -> Result<(), SyntaxError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(self.error("unexpected text after the JSON value")),
+        }
+    }
+
+    /// Reads an object's key and the colon after it.
+    #[inline]
+    pub fn key(&mut self) -> Result<StringToken, SyntaxError> {
+        if self.peek() != Some(b'"') {
+            return Err(self.error("a string key was expected"));
+        }
+        let key = self.string()?;
+        self.expect(b':', "':' was expected")?;
+        Ok(key)
+    }
+
+    /// After a member or an element: whether another follows (`,`) or the container ends with `close`.
+    #[inline]
+    pub fn another(&mut self, close: u8) -> Result<bool, SyntaxError> {
+        match self.peek() {
+            Some(b',') => {
+                self.position += 1;
+                Ok(true)
+            }
+            Some(byte) if byte == close => {
+                self.position += 1;
+                Ok(false)
+            }
+            _ => Err(self.error(if close == b'}' {
+                "',' or '}' was expected"
+            } else {
+                "',' or ']' was expected"
+            })),
+        }
+    }
+
+    /// Skips one whole value.
+    pub fn value(&mut self) -> Result<Value, SyntaxError> {
+        let first = self.peek();
+        let start = self.position;
+        let kind = match first {
+            Some(b'{') => Kind::Object,
+            Some(b'[') => Kind::Array,
+            _ => self.scalar()?,
+        };
+        let depth = match kind {
+            Kind::Object | Kind::Array => self.skip_container()?,
+            _ => 0,
+        };
+        Ok(Value {
+            span: Span {
+                start,
+                end: self.position,
+            },
+            kind,
+            depth,
+        })
+    }
+
+    /// Skips the container that begins here; returns its depth.
+    fn skip_container(&mut self) -> Result<usize, SyntaxError> {
+        self.containers.clear();
+        let mut deepest = 0;
+        loop {
+            match self.peek() {
+                Some(b'{') => {
+                    self.position += 1;
+                    self.containers.push(true);
+                    deepest = deepest.max(self.containers.depth());
+                    if !self.take(b'}') {
+                        self.key()?;
+                        continue;
+                    }
+                    self.containers.pop();
+                }
+                Some(b'[') => {
+                    self.position += 1;
+                    self.containers.push(false);
+                    deepest = deepest.max(self.containers.depth());
+                    if !self.take(b']') {
+                        continue;
+                    }
+                    self.containers.pop();
+                }
+                _ => {
+                    self.scalar()?;
+                }
+            }
+            while let Some(in_object) = self.containers.top() {
+                if self.another(if in_object { b'}' } else { b']' })? {
+                    if in_object {
+                        self.key()?;
+                    }
+                    break;
+                }
+                self.containers.pop();
+            }
+            if self.containers.depth() == 0 {
+                return Ok(deepest);
+            }
+        }
+    }
+
+    #[inline]
+    fn scalar(&mut self) -> Result<Kind, SyntaxError> {
+        match self.peek() {
+            Some(b'"') => {
+                let token = self.string()?;
+                Ok(Kind::String {
+                    escaped: token.escaped,
+                })
+            }
+            Some(b'-' | b'0'..=b'9') => {
+                self.number()?;
+                Ok(Kind::Number)
+            }
+            Some(b't') => self.literal(b"true", Kind::True),
+            Some(b'f') => self.literal(b"false", Kind::False),
+            Some(b'n') => self.literal(b"null", Kind::Null),
+            Some(_) => Err(self.error("a JSON value was expected")),
+            None => Err(self.error("the JSON text ends too early")),
+        }
+    }
+
+    fn literal(&mut self, text: &'static [u8], kind: Kind) -> Result<Kind, SyntaxError> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        if rest.starts_with(text) {
+            self.position += text.len();
+            Ok(kind)
+        } else {
+            Err(self.error("a JSON value was expected"))
+        }
+    }
+
+    /// Skips the string whose opening quote is the next byte.
+    #[inline]
+    fn string(&mut self) -> Result<StringToken, SyntaxError> {
+        let start = self.position;
+        let mut escaped = false;
+        self.position += 1;
+        loop {
+            self.skip_plain();
+            match self.bytes.get(self.position) {
+                Some(b'"') => {
+                    self.position += 1;
+                    return Ok(StringToken {
+                        span: Span {
+                            start,
+                            end: self.position,
+                        },
+                        escaped,
+                    });
+                }
+                Some(b'\\') => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.error("a control character stands in a string")),
+                None => return Err(self.error("a string has no end")),
+            }
+        }
+    }
+
+    /// Skips bytes that are neither a quote, a backslash nor a control character, eight at a time.
+    #[inline]
+    fn skip_plain(&mut self) {
+        while let Some(chunk) = self
+            .bytes
+            .get(self.position..)
+            .and_then(<[u8]>::first_chunk)
+        {
+            let stops = special_bytes(u64::from_le_bytes(*chunk));
+            if stops != 0 {
+                self.position += (stops.trailing_zeros() / 8) as usize;
+                return;
+            }
+            self.position += 8;
+        }
+        while let Some(byte) = self.bytes.get(self.position) {
+            if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
+                return;
+            }
+            self.position += 1;
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), SyntaxError> {
+        match self.bytes.get(self.position + 1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.position += 2,
+            Some(b'u') => {
+                let digits = self.bytes.get(self.position + 2..self.position + 6);
+                if !digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) {
+                    return Err(self.error("a \\u escape needs four hexadecimal digits"));
+                }
+                self.position += 6;
+            }
+            _ => return Err(self.error("an escape is not known to JSON")),
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), SyntaxError> {
+        let start = self.position;
+        while self
+            .bytes
+            .get(self.position)
+            .is_some_and(u8::is_ascii_digit)
+        {
+            self.position += 1;
+        }
+        if self.position == start {
+            return Err(self.error("a digit was expected"));
+        }
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), SyntaxError> {
+        if self.bytes.get(self.position) == Some(&b'-') {
+            self.position += 1;
+        }
+        if self.bytes.get(self.position) == Some(&b'0') {
+            self.position += 1;
+        } else {
+            self.digits()?;
+        }
+        if self.bytes.get(self.position) == Some(&b'.') {
+            self.position += 1;
+            self.digits()?;
+        }
+        if matches!(self.bytes.get(self.position), Some(b'e' | b'E')) {
+            self.position += 1;
+            if matches!(self.bytes.get(self.position), Some(b'+' | b'-')) {
+                self.position += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn error(&self, problem: &'static str) -> SyntaxError {
+        SyntaxError {
+            offset: self.position.min(self.bytes.len()),
+            problem,
+        }
+    }
+}
+
+/// The high bit of each byte that is a quote, a backslash or below 0x20. Bits above the lowest one set
+/// may be wrong (borrows travel upwards), so only the lowest may be used.
+#[inline]
+fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES << 7;
+    let zero_byte = |w: u64| w.wrapping_sub(ONES) & !w;
+    let quote = zero_byte(word ^ (ONES * b'"' as u64));
+    let backslash = zero_byte(word ^ (ONES * b'\\' as u64));
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    (quote | backslash | control) & HIGH
+}
+
+/// A stack of open containers, one bit each (true: an object), so that depth costs no call stack.
+#[derive(Default)]
+struct Containers {
+    words: Vec<u64>,
+    current: u64,
+    depth: usize,
+}
+
+impl Containers {
+    fn clear(&mut self) {
+        self.words.clear();
+        self.depth = 0;
+    }
+
+    #[inline]
+    fn push(&mut self, object: bool) {
+        if self.depth != 0 && self.depth.is_multiple_of(64) {
+            self.words.push(self.current);
+        }
+        self.current = self.current << 1 | u64::from(object);
+        self.depth += 1;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.current >>= 1;
+        if self.depth != 0
+            && self.depth.is_multiple_of(64)
+            && let Some(word) = self.words.pop()
+        {
+            self.current = word;
+        }
+    }
+
+    #[inline]
+    fn top(&self) -> Option<bool> {
+        (self.depth != 0).then_some(self.current & 1 == 1)
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
+    }
+}
+
+/// The texts of an array's elements, or the one text that is no array. Ends where the text is not JSON.
+pub fn elements(text: &str) -> impl Iterator<Item = &str> {
+    let mut scanner = Scanner::new(text);
+    let array = scanner.take(b'[');
+    let mut more = !(array && scanner.take(b']'));
+    std::iter::from_fn(move || {
+        if !more {
+            return None;
+        }
+        let span = scanner.value().ok()?.span;
+        more = array && scanner.another(b']').ok()?;
+        text.get(span.start..span.end)
+    })
+}
+
+/// The text of a string token's bytes (quotes included). A lone surrogate becomes U+FFFD.
+pub fn unescape(token: &[u8]) -> String {
+    let inner = token
+        .get(1..token.len().saturating_sub(1))
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(inner);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_ref();
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        out.push_str(plain);
+        let (character, length) = decode_escape(escape);
+        out.push(character);
+        rest = escape.get(length..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Decodes what follows a backslash: the character, and how many bytes it took.
+fn decode_escape(text: &str) -> (char, usize) {
+    let unit = |at: usize| {
+        text.get(at..at + 4)
+            .and_then(|hex| u16::from_str_radix(hex, 16).ok())
+    };
+    match text.as_bytes().first() {
+        Some(b'n') => ('\n', 1),
+        Some(b't') => ('\t', 1),
+        Some(b'r') => ('\r', 1),
+        Some(b'b') => ('\u{8}', 1),
+        Some(b'f') => ('\u{c}', 1),
+        Some(b'u') => {
+            let first = unit(1).unwrap_or_default();
+            let pair = [first, unit(7).unwrap_or_default()];
+            let paired = text.get(5..7) == Some("\\u");
+            let units = if paired { &pair[..] } else { &pair[..1] };
+            match char::decode_utf16(units.iter().copied()).next() {
+                Some(Ok(character)) => (character, if character as u32 > 0xffff { 11 } else { 5 }),
+                _ => (char::REPLACEMENT_CHARACTER, 5),
+            }
+        }
+        Some(other) => (char::from(*other), 1),
+        None => (char::REPLACEMENT_CHARACTER, 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::IgnoredAny;
+
+    fn accepts(text: &str) -> bool {
+        let mut scanner = Scanner::new(text);
+        scanner.value().and_then(|_| scanner.end()).is_ok()
+    }
+
+    #[test]
+    fn accepts_what_serde_json_accepts() {
+        for text in [
+            "0",
+            "-0",
+            "1.10",
+            "1e400",
+            "-1E+2",
+            "01",
+            "1.",
+            ".5",
+            "-",
+            "1e",
+            "+1",
+            "NaN",
+            "Infinity",
+            "\"\"",
+            "\"a\\u00e9\\n\"",
+            "\"\\x\"",
+            "\"\\u12\"",
+            "\"\t\"",
+            "\"open",
+            "\"é😀\"",
+            "[]",
+            "[ ]",
+            "[1,2]",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[",
+            "]",
+            "{}",
+            "{\"a\":1}",
+            "{\"a\":1,}",
+            "{\"a\"}",
+            "{a:1}",
+            "{\"a\":{\"b\":[{}]}}",
+            "true",
+            "false",
+            "null",
+            "tru",
+            "nulls",
+            "",
+            " ",
+            " 1 ",
+            "1 1",
+            "[[[[]]]]",
+            "[[[[]]]",
+            "{\"a\":1}}",
+            "\u{feff}1",
+            "[\"12345678\"]",
+            "\"1234567\\\"\"",
+            "\"12345678\\\\\"",
+            "\"1234567\u{1f}\"",
+            "\"\\ud800\"",
+        ] {
+            assert_eq!(
+                accepts(text),
+                serde_json::from_str::<IgnoredAny>(text).is_ok(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn agrees_with_serde_json_on_damaged_text() {
+        let good =
+            r#"{"a":[1.5e3,"x\u0041\\",{"k":null}],"MONA_x":true,"long string key, 20+":-0.25}"#;
+        for at in 0..good.len() {
+            for byte in [b'"', b'\\', b'{', b']', b',', b'0', b' ', 0x1f, b'e'] {
+                let mut damaged = good.as_bytes().to_vec();
+                damaged[at] = byte;
+                let text = String::from_utf8(damaged).unwrap();
+                let theirs = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+                assert_eq!(accepts(&text), theirs, "{text}");
+            }
+            let cut = &good[..at];
+            assert!(!accepts(cut), "{cut}");
+        }
+    }
+
+    #[test]
+    fn scans_any_depth_and_counts_it() {
+        for depth in [1, 63, 64, 65, 128, 129, 100_000] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            assert_eq!(Scanner::new(&text).value().unwrap().depth, depth);
+            let text = "{\"k\":[".repeat(depth) + &"]}".repeat(depth);
+            assert_eq!(Scanner::new(&text).value().unwrap().depth, 2 * depth);
+        }
+    }
+
+    #[test]
+    fn names_the_offset_of_the_mistake() {
+        let error = Scanner::new("{\"a\": tru}").value().unwrap_err();
+        assert_eq!(error.to_string(), "a JSON value was expected at byte 6");
+    }
+
+    #[test]
+    fn elements_are_found_without_building_them() {
+        let found = |text| elements(text).collect::<Vec<_>>();
+        assert_eq!(
+            found(" [1, {\"a\":[2]} ,\"x\"] "),
+            ["1", "{\"a\":[2]}", "\"x\""]
+        );
+        assert_eq!(found("{\"a\":1}"), ["{\"a\":1}"]);
+        assert_eq!(found("[]"), [""; 0]);
+        assert_eq!(found("[1,"), ["1"]);
+    }
+
+    #[test]
+    fn unescapes_as_serde_json_does() {
+        for text in [
+            r#""plain""#,
+            r#""\u00e9\n\"\\\/""#,
+            r#""\ud83d\ude00!""#,
+            r#""é""#,
+        ] {
+            let theirs: String = serde_json::from_str(text).unwrap();
+            assert_eq!(unescape(text.as_bytes()), theirs);
+        }
+        assert_eq!(unescape(br#""\ud800x""#), "\u{fffd}x");
+    }
+}

@@ -1,0 +1,152 @@
+//! The message stage: the caller's JSON in, the request body out, in one pass that copies values verbatim.
+//!
+//! Pure: no I/O, no clock, no environment. No value of a message is ever built; text is found, checked and
+//! copied, so a number leaves exactly as it came.
+#![forbid(unsafe_code)]
+
+pub mod json;
+mod sampling;
+mod wire;
+
+pub use sampling::{Sampling, bucket};
+
+use crate::error::Error;
+use json::Scanner;
+use wire::{Fate, Writer};
+
+/// Messages nested deeper than this are rejected: JSON parsers of common services give up near there.
+pub const MAX_DEPTH: usize = 1_000;
+
+/// The argument that carries messages, as errors name it.
+const ARGUMENT: &str = "messages_json";
+
+/// How messages are turned into a request body.
+pub struct Stage<'a> {
+    /// Leave out fields of a message that are null.
+    pub filter_none_fields: bool,
+    pub sampling: &'a Sampling,
+    /// Milliseconds since 1970, for messages without a timestamp.
+    pub now_ms: u64,
+    /// Name the timestamp `sendTimestamp` on the wire, not `exportTimestamp`.
+    pub send_timestamp: bool,
+}
+
+/// What became of the caller's messages.
+#[derive(Debug, Default)]
+pub struct Staged {
+    /// The request body up to its last message.
+    pub(crate) body: Vec<u8>,
+    /// The caller's index of each message in the body, in order.
+    pub indices: Vec<u32>,
+    /// The caller's index and the reason of each message that cannot be one.
+    pub rejected: Vec<(u32, String)>,
+    pub sampled_out: usize,
+    pub empty: usize,
+}
+
+impl Stage<'_> {
+    /// Turns one message object or an array of them into a request body.
+    ///
+    /// Text that is not JSON, or holds neither an object nor an array, is an error that sends nothing.
+    pub fn run(&self, text: &str) -> Result<Staged, Error> {
+        let mut staged = Staged::default();
+        staged.body.reserve(text.len() + text.len() / 4 + 256);
+        staged.body.extend_from_slice(b"{\"messages\":[");
+        let mut scanner = Scanner::new(text);
+        match scanner.peek() {
+            Some(b'[') => self.array(&mut scanner, &mut staged),
+            Some(b'{') => self.one(&mut scanner, &mut staged, 0),
+            _ => return Err(not_messages(&mut scanner)),
+        }
+        .and_then(|()| scanner.end())
+        .map_err(|error| Error::argument(ARGUMENT, format!("not valid JSON: {error}")))?;
+        Ok(staged)
+    }
+
+    fn array(&self, scanner: &mut Scanner, staged: &mut Staged) -> Result<(), json::SyntaxError> {
+        scanner.take(b'[');
+        if scanner.take(b']') {
+            return Ok(());
+        }
+        let mut index = 0;
+        loop {
+            self.one(scanner, staged, index)?;
+            if !scanner.another(b']')? {
+                return Ok(());
+            }
+            index += 1;
+        }
+    }
+
+    fn one(
+        &self,
+        scanner: &mut Scanner,
+        staged: &mut Staged,
+        index: u32,
+    ) -> Result<(), json::SyntaxError> {
+        let start = staged.body.len();
+        if !staged.indices.is_empty() {
+            staged.body.push(b',');
+        }
+        match Writer::new(self, &mut staged.body).message(scanner)? {
+            Fate::Send => {
+                staged.indices.push(index);
+                return Ok(());
+            }
+            Fate::SampledOut => staged.sampled_out += 1,
+            Fate::Empty => staged.empty += 1,
+            Fate::Reject(reason) => staged.rejected.push((index, reason)),
+        }
+        staged.body.truncate(start);
+        Ok(())
+    }
+}
+
+/// What stands beside the messages in a request.
+#[derive(Default)]
+pub struct Envelope<'a> {
+    pub user_id: &'a str,
+    pub default_action: Option<&'a str>,
+    pub sample_config_name: Option<&'a str>,
+}
+
+impl Staged {
+    /// Takes the request body, completed.
+    pub fn request_body(&mut self, envelope: &Envelope) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.body);
+        body.push(b']');
+        let optional =
+            |value: Option<&'_ str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
+        for (key, value) in [
+            ("userId", Some(envelope.user_id.to_owned())),
+            ("defaultAction", optional(envelope.default_action)),
+            ("sampleConfigName", optional(envelope.sample_config_name)),
+        ] {
+            if let Some(value) = value {
+                let member = format!(",\"{key}\":{}", serde_json::Value::from(value));
+                body.extend_from_slice(member.as_bytes());
+            }
+        }
+        body.push(b'}');
+        body
+    }
+
+    /// How many messages the caller gave.
+    pub fn given(&self) -> usize {
+        self.indices.len() + self.rejected.len() + self.sampled_out + self.empty
+    }
+}
+
+fn not_messages(scanner: &mut Scanner) -> Error {
+    let problem = match scanner.value() {
+        Ok(value) => format!(
+            "$ is {}, where a message object or an array of them belongs",
+            value.kind.name()
+        ),
+        Err(error) => format!("not valid JSON: {error}"),
+    };
+    Error::argument(ARGUMENT, problem)
+}
+
+#[cfg(test)]
+mod tests;

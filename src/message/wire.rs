@@ -1,0 +1,312 @@
+//! One message: from the caller's object to the one on the wire.
+
+use super::json::{Kind, Scanner, Span, StringToken, SyntaxError, Value, unescape};
+use super::{MAX_DEPTH, Stage};
+use std::borrow::Cow;
+
+/// The service reserves names with this prefix.
+const RESERVED: &[u8] = b"MONA_";
+const RESERVED_RENAMED: &[u8] = b"\"MY_";
+
+/// What is to become of a message.
+pub enum Fate {
+    Send,
+    SampledOut,
+    Empty,
+    Reject(String),
+}
+
+/// What the `message` member of a message turned out to be.
+enum Content {
+    Missing,
+    Empty,
+    Fields,
+    NotAnObject(Kind),
+}
+
+/// Writes one message into the request body. What it wrote is void unless the fate is to be sent.
+pub struct Writer<'a> {
+    stage: &'a Stage<'a>,
+    body: &'a mut Vec<u8>,
+    members: usize,
+    content: Content,
+    class: Option<Value>,
+    id: Option<Value>,
+    timestamp: Option<Span>,
+    /// A timestamp under the newer name, which wins over the older.
+    newer_timestamp: bool,
+    depth: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(stage: &'a Stage<'a>, body: &'a mut Vec<u8>) -> Self {
+        Writer {
+            stage,
+            body,
+            members: 0,
+            content: Content::Missing,
+            class: None,
+            id: None,
+            timestamp: None,
+            newer_timestamp: false,
+            depth: 0,
+        }
+    }
+
+    pub fn message(mut self, scanner: &mut Scanner) -> Result<Fate, SyntaxError> {
+        if !scanner.take(b'{') {
+            let value = scanner.value()?;
+            return Ok(Fate::Reject(format!(
+                "a message must be an object, this is {}",
+                value.kind.name()
+            )));
+        }
+        self.body.push(b'{');
+        if !scanner.take(b'}') {
+            loop {
+                self.member(scanner)?;
+                if !scanner.another(b'}')? {
+                    break;
+                }
+            }
+        }
+        self.push_timestamp(scanner);
+        self.body.push(b'}');
+        Ok(self.fate(scanner))
+    }
+
+    fn member(&mut self, scanner: &mut Scanner) -> Result<(), SyntaxError> {
+        let key = scanner.key()?;
+        match name(scanner, key).as_ref() {
+            b"message" => {
+                self.push_key(b"\"message\"");
+                self.content(scanner)
+            }
+            b"contextClass" => {
+                let value = self.plain(scanner, b"\"arcClass\"")?;
+                self.class = Some(value);
+                Ok(())
+            }
+            b"contextId" => {
+                let value = self.plain(scanner, b"\"contextId\"")?;
+                self.id = Some(value);
+                Ok(())
+            }
+            b"exportTimestamp" => self.timestamp(scanner, false),
+            b"sendTimestamp" => self.timestamp(scanner, true),
+            _ => {
+                let key = scanner.slice(key.span);
+                self.plain(scanner, key).map(|_| ())
+            }
+        }
+    }
+
+    fn push_key(&mut self, quoted: &[u8]) {
+        if self.members != 0 {
+            self.body.push(b',');
+        }
+        self.members += 1;
+        self.body.extend_from_slice(quoted);
+        self.body.push(b':');
+    }
+
+    fn scan(&mut self, scanner: &mut Scanner) -> Result<Value, SyntaxError> {
+        let value = scanner.value()?;
+        self.depth = self.depth.max(value.depth + 1);
+        Ok(value)
+    }
+
+    /// A member that is copied as it stands.
+    fn plain(&mut self, scanner: &mut Scanner, key: &[u8]) -> Result<Value, SyntaxError> {
+        let value = self.scan(scanner)?;
+        self.push_key(key);
+        self.body.extend_from_slice(scanner.slice(value.span));
+        Ok(value)
+    }
+
+    fn timestamp(&mut self, scanner: &mut Scanner, newer: bool) -> Result<(), SyntaxError> {
+        let value = self.scan(scanner)?;
+        if value.kind != Kind::Null && (newer || !self.newer_timestamp) {
+            self.timestamp = Some(value.span);
+            self.newer_timestamp = newer;
+        }
+        Ok(())
+    }
+
+    fn push_timestamp(&mut self, scanner: &Scanner) {
+        self.push_key(if self.stage.send_timestamp {
+            b"\"sendTimestamp\""
+        } else {
+            b"\"exportTimestamp\""
+        });
+        match self.timestamp {
+            Some(span) => self.body.extend_from_slice(scanner.slice(span)),
+            None => self
+                .body
+                .extend_from_slice(self.stage.now_ms.to_string().as_bytes()),
+        }
+    }
+
+    fn content(&mut self, scanner: &mut Scanner) -> Result<(), SyntaxError> {
+        if scanner.peek() != Some(b'{') {
+            let value = self.scan(scanner)?;
+            self.content = match value.kind {
+                Kind::Null => Content::Empty,
+                other => Content::NotAnObject(other),
+            };
+            self.body.extend_from_slice(b"null");
+            return Ok(());
+        }
+        self.content = if self.fields(scanner)? {
+            Content::Fields
+        } else {
+            Content::Empty
+        };
+        Ok(())
+    }
+
+    /// Copies the fields of `message`, in runs as long as nothing has to change. Renamed fields go to the
+    /// end, where they win over a field that already has the new name, as in the Python package.
+    /// Returns whether any field is left.
+    fn fields(&mut self, scanner: &mut Scanner) -> Result<bool, SyntaxError> {
+        scanner.take(b'{');
+        let mut fields = Fields {
+            body: self.body,
+            run: None,
+            renamed: Vec::new(),
+            any: false,
+        };
+        fields.body.push(b'{');
+        if !scanner.take(b'}') {
+            loop {
+                scanner.peek();
+                let key = scanner.key()?;
+                let value = scanner.value()?;
+                self.depth = self.depth.max(value.depth + 2);
+                if value.kind == Kind::Null && self.stage.filter_none_fields {
+                    fields.flush(scanner);
+                } else if name(scanner, key).starts_with(RESERVED) {
+                    fields.flush(scanner);
+                    fields.rename(scanner, key, value.span);
+                } else {
+                    let start = fields.run.map_or(key.span.start, |run| run.start);
+                    fields.run = Some(Span {
+                        start,
+                        end: value.span.end,
+                    });
+                }
+                if !scanner.another(b'}')? {
+                    break;
+                }
+            }
+        }
+        Ok(fields.finish(scanner))
+    }
+
+    fn fate(self, scanner: &Scanner) -> Fate {
+        let class = match self.class {
+            Some(class) if matches!(class.kind, Kind::String { .. }) => class,
+            Some(class) => {
+                return Fate::Reject(format!(
+                    "contextClass must be a string, this is {}",
+                    class.kind.name()
+                ));
+            }
+            None => return Fate::Reject("contextClass is missing".into()),
+        };
+        match self.content {
+            Content::Missing => return Fate::Reject("message is missing".into()),
+            Content::NotAnObject(kind) => {
+                return Fate::Reject(format!(
+                    "message must be an object, this is {}",
+                    kind.name()
+                ));
+            }
+            _ if self.depth > MAX_DEPTH => {
+                return Fate::Reject(format!("nested deeper than {MAX_DEPTH} levels"));
+            }
+            Content::Empty | Content::Fields => {}
+        }
+        let sampling = self.stage.sampling;
+        if !sampling.keeps_all() {
+            let id = self.id.filter(|id| id.kind != Kind::Null);
+            let id = id.map(|id| text(scanner, id));
+            if !sampling.keep(&text(scanner, class), id.as_deref()) {
+                return Fate::SampledOut;
+            }
+        }
+        match self.content {
+            Content::Empty => Fate::Empty,
+            _ => Fate::Send,
+        }
+    }
+}
+
+/// The fields of one message on their way into the body.
+struct Fields<'b> {
+    body: &'b mut Vec<u8>,
+    /// Neighbouring fields that are copied together, with the commas between them.
+    run: Option<Span>,
+    renamed: Vec<u8>,
+    any: bool,
+}
+
+impl Fields<'_> {
+    fn separate(&mut self) {
+        if self.any {
+            self.body.push(b',');
+        }
+        self.any = true;
+    }
+
+    fn flush(&mut self, scanner: &Scanner) {
+        if let Some(run) = self.run.take() {
+            self.separate();
+            self.body.extend_from_slice(scanner.slice(run));
+        }
+    }
+
+    fn rename(&mut self, scanner: &Scanner, key: StringToken, value: Span) {
+        if !self.renamed.is_empty() {
+            self.renamed.push(b',');
+        }
+        self.renamed.extend_from_slice(RESERVED_RENAMED);
+        let name = scanner.slice(key.span);
+        self.renamed
+            .extend_from_slice(name.get(1..).unwrap_or_default());
+        self.renamed.push(b':');
+        self.renamed.extend_from_slice(scanner.slice(value));
+    }
+
+    fn finish(mut self, scanner: &Scanner) -> bool {
+        self.flush(scanner);
+        if !self.renamed.is_empty() {
+            self.separate();
+            self.body.extend_from_slice(&self.renamed);
+        }
+        self.body.push(b'}');
+        self.any
+    }
+}
+
+/// What a key's text means, without its quotes.
+fn name<'t>(scanner: &Scanner<'t>, key: StringToken) -> Cow<'t, [u8]> {
+    let token = scanner.slice(key.span);
+    if key.escaped {
+        Cow::Owned(unescape(token).into_bytes())
+    } else {
+        Cow::Borrowed(token.get(1..token.len() - 1).unwrap_or_default())
+    }
+}
+
+/// What a class or an id means; one that is not a string counts as its JSON text.
+fn text<'t>(scanner: &Scanner<'t>, value: Value) -> Cow<'t, str> {
+    let token = scanner.slice(value.span);
+    match value.kind {
+        Kind::String { escaped: true } => Cow::Owned(unescape(token)),
+        Kind::String { escaped: false } => {
+            String::from_utf8_lossy(token.get(1..token.len() - 1).unwrap_or_default())
+        }
+        _ => String::from_utf8_lossy(token),
+    }
+}

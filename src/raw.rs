@@ -1,0 +1,69 @@
+//! JSON objects whose values stay text.
+#![forbid(unsafe_code)]
+
+use serde::de::{MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// An object's members in their order, values as they stand.
+#[derive(Debug, Default)]
+pub struct Members(pub Vec<(String, Box<RawValue>)>);
+
+impl Members {
+    /// The value of a member; of the last one where the name stands twice.
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        let found = self.0.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+
+    /// As [`Members::get`], but null counts as missing.
+    pub fn get_some(&self, name: &str) -> Option<&RawValue> {
+        self.get(name).filter(|value| value.get() != "null")
+    }
+}
+
+/// The meaning of a JSON string, or the JSON text of anything else.
+pub fn words(value: &RawValue) -> String {
+    serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
+}
+
+/// A text as a JSON value.
+pub fn text(text: &str) -> Box<RawValue> {
+    serde_json::value::to_raw_value(text).unwrap_or_default()
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (key, value) in &self.0 {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}

@@ -1,0 +1,116 @@
+//! The services: one function that runs any row of the table.
+#![forbid(unsafe_code)]
+
+mod document;
+mod request;
+mod response;
+mod table;
+
+pub use document::markdown;
+pub use response::Outcome;
+pub use table::{SERVICES, Service};
+
+use crate::account::{Account, Endpoint};
+use crate::answer::{Answer, Failure, failed, status_of};
+use crate::config::{Config, did_you_mean};
+use crate::error::Error;
+use crate::log::{Level, Logger};
+use crate::options::Options;
+use crate::status::{Family, Status};
+use crate::sync::Deadline;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// What a service call needs of its client.
+pub struct Caller<'a> {
+    pub config: &'a Config,
+    pub account: &'a Account,
+    pub logger: &'a Logger,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    success: bool,
+    data: Option<&'a RawValue>,
+    #[serde(flatten)]
+    failure: Failure<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issues: Option<&'a RawValue>,
+}
+
+/// The row of a service.
+pub fn find(name: &str) -> Result<&'static Service, Error> {
+    SERVICES
+        .iter()
+        .find(|service| service.name == name)
+        .ok_or_else(|| {
+            let hint = did_you_mean(name, SERVICES.iter().map(|service| service.name));
+            Error::argument("service", format!("there is no service {name:?}{hint}"))
+        })
+}
+
+impl Caller<'_> {
+    /// Calls a service by its name.
+    pub fn call(&self, name: &str, arguments: &str, options: Option<&str>) -> Answer {
+        let outcome = find(name).and_then(|service| {
+            let options = Options::read(options, &["timeout_ms"])?;
+            self.run(service, arguments, Deadline::after(options.timeout_ms))
+        });
+        match outcome {
+            Ok(Outcome::Data(data)) => {
+                let document = Document {
+                    success: true,
+                    data: Some(&data),
+                    failure: Failure::none(),
+                    issues: None,
+                };
+                Answer::new(Status::Ok, &document)
+            }
+            Ok(Outcome::Issues { error, issues }) => self.failure(&error, Some(&issues)),
+            Err(error) => self.failure(&error, None),
+        }
+    }
+
+    /// Runs one row of the table.
+    pub fn run(
+        &self,
+        service: &Service,
+        arguments: &str,
+        deadline: Deadline,
+    ) -> Result<Outcome, Error> {
+        let arguments = request::Arguments::read(service, arguments)?;
+        let tenant = self.account.tenant(deadline)?;
+        let body = request::body(service, arguments, &tenant, self.config)?;
+        let response = self
+            .account
+            .post(Endpoint::App(service.path), body.into(), deadline)?;
+        response::read(service, &response, &tenant)
+    }
+
+    fn failure(&self, error: &Error, issues: Option<&RawValue>) -> Answer {
+        let mut text = error.to_string();
+        if !self.config.should_use_authentication && !matches!(error, Error::InvalidArgument { .. })
+        {
+            text.push_str(
+                " (should_use_authentication is false, which Mona must have allowed for the account)",
+            );
+        }
+        let status = match error {
+            Error::Refused { .. } => failed(Family::Service, self.config),
+            other => status_of(other, Family::Service, self.config),
+        };
+        if !matches!(error, Error::InvalidArgument { .. }) {
+            self.logger.log(Level::Error, &text);
+        }
+        let document = Document {
+            success: false,
+            data: None,
+            failure: Failure::new(error, &text),
+            issues,
+        };
+        Answer::new(status, &document)
+    }
+}
+
+#[cfg(test)]
+mod tests;

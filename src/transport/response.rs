@@ -1,0 +1,122 @@
+//! An answer, read whole within its limit.
+
+use super::failure;
+use crate::error::Error;
+use reqwest::header::{CONTENT_TYPE, LOCATION};
+use std::borrow::Cow;
+use std::io::Read;
+
+pub struct Response {
+    pub status: u16,
+    body: Vec<u8>,
+    latin1: bool,
+}
+
+impl Response {
+    #[cfg(test)]
+    pub fn with(status: u16, body: &str) -> Response {
+        Response {
+            status,
+            body: body.into(),
+            latin1: false,
+        }
+    }
+
+    /// Statuses that the Python package counts as success.
+    pub fn ok(&self) -> bool {
+        self.status < 400
+    }
+
+    /// The body as text. JSON is UTF-8; only the one other charset that servers still declare is honoured.
+    pub fn text(&self) -> Cow<'_, str> {
+        if self.latin1 {
+            return self.body.iter().map(|byte| char::from(*byte)).collect();
+        }
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+/// Reads the body; refuses redirects and bodies over the limit.
+pub fn read(
+    server: &'static str,
+    mut response: reqwest::blocking::Response,
+    limit: usize,
+) -> Result<Response, Error> {
+    let status = response.status();
+    if status.is_redirection() && response.headers().contains_key(LOCATION) {
+        return Err(Error::Redirect {
+            server,
+            status: status.as_u16(),
+        });
+    }
+    let content_type = response.headers().get(CONTENT_TYPE);
+    let content_type = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let latin1 = declares_latin1(content_type);
+    let expected = response.content_length().unwrap_or_default() as usize;
+    let mut body = Vec::with_capacity(expected.min(limit));
+    let read = response
+        .by_ref()
+        .take(limit as u64 + 1)
+        .read_to_end(&mut body);
+    if let Err(error) = read {
+        return Err(unreadable(server, error));
+    }
+    if body.len() > limit {
+        return Err(Error::ResponseTooLarge { server, limit });
+    }
+    Ok(Response {
+        status: status.as_u16(),
+        body,
+        latin1,
+    })
+}
+
+fn declares_latin1(content_type: &str) -> bool {
+    let lower = content_type.to_ascii_lowercase();
+    let charset = lower.split("charset=").nth(1).unwrap_or_default();
+    let charset = charset.split(';').next().unwrap_or_default();
+    matches!(
+        charset.trim().trim_matches('"'),
+        "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "us-ascii"
+    )
+}
+
+fn unreadable(server: &'static str, error: std::io::Error) -> Error {
+    let timed_out = error.kind() == std::io::ErrorKind::TimedOut;
+    match error.downcast::<reqwest::Error>() {
+        Ok(inner) => failure(server, inner),
+        Err(error) if timed_out => Error::Timeout {
+            server,
+            cause: error.to_string(),
+        },
+        Err(error) => Error::Connection {
+            server,
+            cause: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(body: &[u8], latin1: bool) -> String {
+        let response = Response {
+            status: 200,
+            body: body.to_vec(),
+            latin1,
+        };
+        response.text().into_owned()
+    }
+
+    #[test]
+    fn charsets_are_honoured() {
+        assert!(declares_latin1("application/json; charset=ISO-8859-1"));
+        assert!(declares_latin1("text/plain; charset=\"latin1\"; x=y"));
+        assert!(!declares_latin1("application/json; charset=utf-8"));
+        assert_eq!(text(b"caf\xe9", true), "café");
+        assert_eq!(text("é".as_bytes(), false), "é");
+    }
+}

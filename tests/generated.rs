@@ -1,0 +1,29 @@
+//! Generated files in the tree equal what the sources say. `scripts/generate` mends what this finds.
+
+use std::fs;
+use std::path::Path;
+
+/// Compares a committed file with what it should be, or writes it when `MONA_GENERATE` is set.
+fn check(path: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if std::env::var_os("MONA_GENERATE").is_some() {
+        fs::write(&path, wanted).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "{} is out of date: run scripts/generate", path.display());
+}
+
+#[test]
+fn the_header_is_what_the_sources_say() {
+    check("include/mona.h", &fs::read_to_string(concat!(env!("OUT_DIR"), "/mona.h")).unwrap());
+}
+
+#[test]
+fn the_page_of_configuration_keys_is_what_their_table_says() {
+    check("docs/configuration.md", &mona::config::markdown());
+}
+
+#[test]
+fn the_page_of_services_is_what_their_table_says() {
+    check("docs/services.md", &mona::services::markdown());
+}
