@@ -35,18 +35,27 @@ impl Endpoint {
 pub struct Account {
     config: Arc<Config>,
     session: Arc<Session>,
+    authenticated: bool,
     transport: Transport,
     logger: Logger,
 }
 
 impl Account {
-    pub fn new(config: Arc<Config>, logger: Logger) -> Self {
-        Account {
-            session: auth::session(&config),
+    /// An error where the configuration does not suffice for its mode of authentication.
+    pub fn new(config: Arc<Config>, logger: Logger) -> Result<Self, Error> {
+        let (session, authenticated) = auth::session(&config)?;
+        Ok(Account {
+            session,
+            authenticated,
             transport: Transport::new(&config),
             config,
             logger,
-        }
+        })
+    }
+
+    /// Whether requests carry a token.
+    pub fn authenticated(&self) -> bool {
+        self.authenticated
     }
 
     /// The login of a new client: tried even if one failed a moment ago.
@@ -131,20 +140,26 @@ impl Account {
                 if let Some(url) = &config.override_rest_api_full_url {
                     return url.clone();
                 }
-                let path = if config.should_use_authentication {
-                    "export"
-                } else {
-                    "monaExport"
+                let path = match (self.authenticated, config.use_send_event_endpoint) {
+                    (true, false) => "export",
+                    (true, true) => "sendEvent",
+                    (false, false) => "monaExport",
+                    (false, true) => "monaSendEvent",
                 };
                 match &config.override_rest_api_host {
                     Some(host) => format!("{scheme}://{host}/{path}"),
                     None => format!("{scheme}://incoming{user_id}.monalabs.io/{path}"),
                 }
             }
-            Endpoint::App(path) => match &config.override_app_server_host {
-                Some(host) => format!("{scheme}://{host}{path}"),
-                None => format!("{scheme}://api{user_id}.monalabs.io{path}"),
-            },
+            Endpoint::App(path) => {
+                if let Some(url) = &config.override_app_server_full_url {
+                    return format!("{}{path}", url.trim_end_matches('/'));
+                }
+                match &config.override_app_server_host {
+                    Some(host) => format!("{scheme}://{host}{path}"),
+                    None => format!("{scheme}://api{user_id}.monalabs.io{path}"),
+                }
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::export::Exporter;
 use crate::factors::Factors;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
-use crate::services::Caller;
+use crate::services::{Caller, OlderPaths};
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ pub struct Client {
     account: Account,
     logger: Logger,
     factors: Factors,
+    older_paths: OlderPaths,
     gate: Gate,
 }
 
@@ -30,9 +31,14 @@ impl Client {
             Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
         };
         let logger = Logger::new(&config);
+        let account = match Account::new(config.clone(), logger.clone()) {
+            Ok(account) => account,
+            Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
+        };
         let client = Client {
-            account: Account::new(config.clone(), logger.clone()),
+            account,
             factors: Factors::new(&config),
+            older_paths: OlderPaths::default(),
             gate: Gate::default(),
             logger,
             config,
@@ -106,6 +112,7 @@ impl Client {
             config: &self.config,
             account: &self.account,
             logger: &self.logger,
+            older_paths: &self.older_paths,
         }
     }
 

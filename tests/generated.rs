@@ -10,12 +10,19 @@ fn check(path: &str, wanted: &str) {
         fs::write(&path, wanted).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "{} is out of date: run scripts/generate", path.display());
+    assert!(
+        found == wanted,
+        "{} is out of date: run scripts/generate",
+        path.display()
+    );
 }
 
 #[test]
 fn the_header_is_what_the_sources_say() {
-    check("include/mona.h", &fs::read_to_string(concat!(env!("OUT_DIR"), "/mona.h")).unwrap());
+    check(
+        "include/mona.h",
+        &fs::read_to_string(concat!(env!("OUT_DIR"), "/mona.h")).unwrap(),
+    );
 }
 
 #[test]

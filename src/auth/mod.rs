@@ -1,16 +1,20 @@
 //! Authentication: one mode per file behind one trait, and sessions that clients of a process share.
 #![forbid(unsafe_code)]
 
+mod answer;
+mod manual;
 mod mona;
 mod none;
+mod oidc;
 mod session;
 mod token;
 
 pub use session::{Context, Need, Session};
 pub use token::Token;
 
-use crate::config::{Config, Secret};
+use crate::config::{Config, Secret, did_you_mean};
 use crate::error::Error;
+use answer::Attempt;
 use std::sync::Arc;
 
 /// The authentication server as messages name it.
@@ -22,41 +26,82 @@ trait Authenticator: Send + Sync {
     fn login(&self, context: &Context) -> Result<Token, Attempt>;
 
     /// Gets a token by an older one; `None` where the mode or the token has no means for it.
-    fn refresh(&self, context: &Context, old: &Token) -> Option<Result<Token, Attempt>>;
+    fn refresh(&self, _context: &Context, _old: &Token) -> Option<Result<Token, Attempt>> {
+        None
+    }
 
     /// Whether a new login can give another token.
     fn renewable(&self) -> bool;
 }
 
-/// A failed attempt.
-struct Attempt {
-    error: Error,
-    /// Whether the same attempt is worth repeating at once.
-    repeat: bool,
+/// A row of the table of modes.
+struct Mode {
+    name: &'static str,
+    /// Whether requests carry a token.
+    authenticated: bool,
+    /// Whether the tokens name the tenant, so that `user_id` need not be given.
+    names_tenant: bool,
+    session: fn(&Config) -> Result<Arc<Session>, Error>,
 }
+
+const MODES: &[Mode] = &[
+    Mode {
+        name: "MONA",
+        authenticated: true,
+        names_tenant: true,
+        session: mona::session,
+    },
+    Mode {
+        name: "OIDC",
+        authenticated: true,
+        names_tenant: false,
+        session: oidc::session,
+    },
+    Mode {
+        name: "MANUAL_TOKEN",
+        authenticated: true,
+        names_tenant: false,
+        session: manual::session,
+    },
+    Mode {
+        name: "NO_AUTH",
+        authenticated: false,
+        names_tenant: false,
+        session: none::session,
+    },
+];
 
 /// What clients must have in common to share a session.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Identity {
+    mode: &'static str,
     login_url: String,
-    refresh_url: String,
+    refresh_url: Option<String>,
     api_key: Option<Secret>,
     secret: Option<Secret>,
+    scope: Option<String>,
 }
 
-/// The session of the configured mode.
-pub fn session(config: &Config) -> Arc<Session> {
-    if config.should_use_authentication {
-        let identity = Identity {
-            login_url: config.auth_api_token_url.clone(),
-            refresh_url: config.refresh_token_url.clone(),
-            api_key: config.api_key.clone(),
-            secret: config.secret.clone(),
-        };
-        Session::shared(&identity, || {
-            Box::new(mona::MonaLogin::new(identity.clone()))
-        })
+/// The session of the configured mode, and whether its requests carry a token.
+pub fn session(config: &Config) -> Result<(Arc<Session>, bool), Error> {
+    let wanted = if !config.should_use_authentication {
+        "NO_AUTH"
+    } else if config.access_token.is_some() {
+        "MANUAL_TOKEN"
     } else {
-        Session::private(Box::new(none::NoAuthentication))
+        &config.auth_mode
+    };
+    let Some(mode) = MODES.iter().find(|mode| mode.name == wanted) else {
+        let hint = did_you_mean(wanted, MODES.iter().map(|mode| mode.name));
+        return Err(Error::Initialization(format!(
+            "config_json: auth_mode {wanted:?} is not known{hint}"
+        )));
+    };
+    if !mode.names_tenant && config.user_id.is_none() {
+        return Err(Error::Initialization(format!(
+            "config_json: user_id must be given in auth_mode {}",
+            mode.name
+        )));
     }
+    Ok(((mode.session)(config)?, mode.authenticated))
 }

@@ -1,16 +1,20 @@
-//! No authentication: requests carry no token.
+//! Mode `NO_AUTH`: requests carry no token.
 
-use super::{Attempt, Authenticator, Context, Token};
+use super::answer::Attempt;
+use super::{Authenticator, Context, Session, Token};
+use crate::config::Config;
+use crate::error::Error;
+use std::sync::Arc;
 
-pub struct NoAuthentication;
+struct NoToken;
 
-impl Authenticator for NoAuthentication {
+pub fn session(_config: &Config) -> Result<Arc<Session>, Error> {
+    Ok(Session::private(Box::new(NoToken)))
+}
+
+impl Authenticator for NoToken {
     fn login(&self, _context: &Context) -> Result<Token, Attempt> {
         Ok(Token::none())
-    }
-
-    fn refresh(&self, _context: &Context, _old: &Token) -> Option<Result<Token, Attempt>> {
-        None
     }
 
     fn renewable(&self) -> bool {

@@ -1,6 +1,7 @@
 //! The state of one login: a token that many clients and threads share, and one flight at a time to renew it.
 
-use super::{Attempt, Authenticator, Identity, Token};
+use super::answer::Attempt;
+use super::{Authenticator, Identity, Token};
 use crate::error::Error;
 use crate::log::{Level, Logger};
 use crate::random;

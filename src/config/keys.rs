@@ -56,12 +56,12 @@ macro_rules! settings {
 
 settings! {
     "Identity" {
-        api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY"], from "mona_sdk 0.0.51",
+        api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY", "MONA_SDK_OIDC_CLIENT_ID"], from "mona_sdk 0.0.51",
             "The API key of the Mona account (in mode `OIDC` the client id).";
-        secret: Option<Secret> = None, env ["MONA_SDK_SECRET"], from "mona_sdk 0.0.51",
+        secret: Option<Secret> = None, env ["MONA_SDK_SECRET", "MONA_SDK_OIDC_CLIENT_SECRET"], from "mona_sdk 0.0.51",
             "The secret that belongs to `api_key` (in mode `OIDC` the client secret).";
         user_id: Option<String> = None, env ["MONA_SDK_USER_ID"], from "mona_sdk 0.0.51",
-            "The tenant. Taken from the access token's `tenantId` where it is not given; required without authentication.";
+            "The tenant. Taken from the access token's `tenantId` where it is not given; required in every `auth_mode` but `MONA`.";
     }
     "Failures" {
         raise_authentication_exceptions: bool = false, env ["MONA_SDK_RAISE_AUTHENTICATION_EXCEPTIONS"], from "mona_sdk 0.0.51",
@@ -72,8 +72,16 @@ settings! {
             "A failed service call returns `MONA_ERROR_SERVICE` instead of `MONA_FAILED`.";
     }
     "Authentication" {
+        auth_mode: String = "MONA", env ["AUTH_MODE"], from "mona_sdk 0.0.58",
+            "How to authenticate: `MONA` (API key and secret), `OIDC` (client credentials of an OpenID Connect provider), `MANUAL_TOKEN` (`access_token`) or `NO_AUTH`. An `access_token` wins over it, and `should_use_authentication` false over both.";
+        access_token: Option<Secret> = None, env ["MONA_SDK_ACCESS_TOKEN"], from "mona_sdk 0.0.58",
+            "An access token to use as it is. It is never renewed.";
+        oidc_scope: Option<String> = None, env ["MONA_SDK_OIDC_SCOPE"], from "mona_sdk 0.0.58",
+            "The scope to ask an OpenID Connect provider for.";
+        should_use_refresh_tokens: bool = true, env ["MONA_SDK_USE_REFRESH_TOKENS"], from "mona_sdk 0.0.58",
+            "Renew tokens by refresh tokens in mode `MONA`; when false, log in anew each time.";
         should_use_authentication: bool = true, env ["MONA_SDK_SHOULD_USE_AUTHENTICATION"], from "mona_sdk 0.0.51",
-            "Whether to log in. Without it messages go to the unauthenticated endpoint, which Mona must enable for the account.";
+            "False is `auth_mode` `NO_AUTH`: messages go to the unauthenticated endpoint, which Mona must enable for the account.";
         authenticate_on_init: bool = true, env [], from "libmona",
             "Whether `mona_client_new` logs in. When false, the first call does.";
         num_of_retries_for_authentication: u32 = 3u32, [0.0 to 1000.0], env ["MONA_SDK_NUM_OF_RETRIES_FOR_AUTHENTICATION"], from "mona_sdk 0.0.51",
@@ -96,10 +104,18 @@ settings! {
             "Host, or host and port, that messages are sent to. Default: `incoming<user_id>.monalabs.io`.";
         override_app_server_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, of the services. Default: `api<user_id>.monalabs.io`.";
+        override_app_server_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",
+            "Base URL of the services; a service's path is added to it.";
+        use_send_event_endpoint: bool = false, env ["MONA_SDK_USE_SEND_EVENT_ENDPOINT"], from "mona_sdk 0.0.58 (environment only)",
+            "Send messages to `/sendEvent` and `/monaSendEvent`, the newer names of `/export` and `/monaExport`.";
     }
     "Messages" {
         filter_none_fields_on_export: bool = false, env ["MONA_SDK_FILTER_NONE_FIELDS_ON_EXPORT"], from "mona_sdk 0.0.51",
             "Leave out fields of a message that are null (its own fields, not those nested deeper).";
+        use_send_timestamp_field: bool = false, env ["MONA_SDK_USE_SEND_TIMESTAMP_FIELD"], from "mona_sdk 0.0.58 (environment only)",
+            "Send the timestamp as `sendTimestamp`, its newer name, instead of `exportTimestamp`. Messages may use either.";
+        enable_deprecation_warnings_on_export_timestamp: bool = false, env ["MONA_SDK_ENABLE_DEPRECATION_WARNINGS_ON_EXPORT_TIMESTAMP"], from "mona_sdk 0.0.58 (environment only)",
+            "Log a warning for each call with a message that uses `exportTimestamp`.";
         should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
             "Write messages that the service rejected to the log, at level ERROR, whole.";
         default_sampling_rate: f64 = 1.0, [-1e300 to 1e300], env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",

@@ -44,16 +44,12 @@ impl Config {
 
     /// What no single key can tell.
     fn check(&self) -> Result<(), Error> {
-        let problem = if self.context_class_to_sampling_rate.is_some()
-            && self.sampling_config_name.is_some()
-        {
-            "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given"
-        } else if !self.should_use_authentication && self.user_id.is_none() {
-            "config_json: user_id must be given when should_use_authentication is false"
-        } else {
-            return Ok(());
-        };
-        Err(Error::Initialization(problem.into()))
+        if self.context_class_to_sampling_rate.is_some() && self.sampling_config_name.is_some() {
+            return Err(Error::Initialization(
+                "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given".into(),
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -117,10 +117,6 @@ fn a_bad_value_names_its_key() {
             r#"{"context_class_to_sampling_rate":{},"sampling_config_name":"s"}"#,
             "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given",
         ),
-        (
-            r#"{"should_use_authentication":false}"#,
-            "config_json: user_id must be given when should_use_authentication is false",
-        ),
         ("[]", "config_json: $ must be an object"),
         (
             "{",

@@ -59,9 +59,17 @@ impl Exporter<'_> {
             filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
             sampling: &sampling,
             now_ms: now_ms(),
-            send_timestamp: false,
+            send_timestamp: self.config.use_send_timestamp_field,
         };
         let mut staged = stage.run(messages)?;
+        if staged.export_timestamp_used
+            && self.config.enable_deprecation_warnings_on_export_timestamp
+        {
+            self.logger.log(
+                Level::Warning,
+                "exportTimestamp is deprecated: use sendTimestamp",
+            );
+        }
         match self.send(&mut staged, &options, deadline) {
             Ok(verdict) => Ok(self.report(&staged, verdict, messages)),
             Err(error) => Ok(self.lost(&staged, &error)),

@@ -42,6 +42,8 @@ pub struct Staged {
     pub rejected: Vec<(u32, String)>,
     pub sampled_out: usize,
     pub empty: usize,
+    /// Whether a message used the older name of the timestamp.
+    pub export_timestamp_used: bool,
 }
 
 impl Stage<'_> {
@@ -88,7 +90,10 @@ impl Stage<'_> {
         if !staged.indices.is_empty() {
             staged.body.push(b',');
         }
-        match Writer::new(self, &mut staged.body).message(scanner)? {
+        let mut writer = Writer::new(self, &mut staged.body);
+        let fate = writer.message(scanner)?;
+        staged.export_timestamp_used |= writer.older_timestamp_used();
+        match fate {
             Fate::Send => {
                 staged.indices.push(index);
                 return Ok(());

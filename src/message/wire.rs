@@ -35,6 +35,7 @@ pub struct Writer<'a> {
     timestamp: Option<Span>,
     /// A timestamp under the newer name, which wins over the older.
     newer_timestamp: bool,
+    older_timestamp: bool,
     depth: usize,
 }
 
@@ -49,11 +50,17 @@ impl<'a> Writer<'a> {
             id: None,
             timestamp: None,
             newer_timestamp: false,
+            older_timestamp: false,
             depth: 0,
         }
     }
 
-    pub fn message(mut self, scanner: &mut Scanner) -> Result<Fate, SyntaxError> {
+    /// Whether the message gave its time as `exportTimestamp`.
+    pub fn older_timestamp_used(&self) -> bool {
+        self.older_timestamp
+    }
+
+    pub fn message(&mut self, scanner: &mut Scanner) -> Result<Fate, SyntaxError> {
         if !scanner.take(b'{') {
             let value = scanner.value()?;
             return Ok(Fate::Reject(format!(
@@ -126,6 +133,7 @@ impl<'a> Writer<'a> {
 
     fn timestamp(&mut self, scanner: &mut Scanner, newer: bool) -> Result<(), SyntaxError> {
         let value = self.scan(scanner)?;
+        self.older_timestamp |= !newer && value.kind != Kind::Null;
         if value.kind != Kind::Null && (newer || !self.newer_timestamp) {
             self.timestamp = Some(value.span);
             self.newer_timestamp = newer;
@@ -203,7 +211,7 @@ impl<'a> Writer<'a> {
         Ok(fields.finish(scanner))
     }
 
-    fn fate(self, scanner: &Scanner) -> Fate {
+    fn fate(&self, scanner: &Scanner) -> Fate {
         let class = match self.class {
             Some(class) if matches!(class.kind, Kind::String { .. }) => class,
             Some(class) => {

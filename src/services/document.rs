@@ -31,6 +31,12 @@ fn section(service: &Service) -> String {
         "\n## {}\n\n{} Endpoint: `POST {}`.\n",
         service.name, service.doc, service.path
     );
+    if let Some(older) = service.older_path {
+        let _ = write!(
+            text,
+            "\nWhere the server does not know that path (404), `POST {older}` is used, for good by that client.\n"
+        );
+    }
     if service.parameters.is_empty() {
         text.push_str("\nNo arguments.\n");
         return text;

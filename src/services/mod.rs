@@ -12,21 +12,32 @@ pub use table::{SERVICES, Service};
 
 use crate::account::{Account, Endpoint};
 use crate::answer::{Answer, Failure, failed, status_of};
-use crate::config::{Config, did_you_mean};
+use crate::config::{Config, Secret, did_you_mean};
 use crate::error::Error;
 use crate::log::{Level, Logger};
 use crate::options::Options;
 use crate::status::{Family, Status};
-use crate::sync::Deadline;
+use crate::sync::{Deadline, lock};
+use crate::transport::Response;
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+const NOT_FOUND: u16 = 404;
 
 /// What a service call needs of its client.
 pub struct Caller<'a> {
     pub config: &'a Config,
     pub account: &'a Account,
     pub logger: &'a Logger,
+    pub older_paths: &'a OlderPaths,
 }
+
+/// Names of services that this client's server knows by their older path only.
+#[derive(Default)]
+pub struct OlderPaths(Mutex<BTreeSet<&'static str>>);
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -80,19 +91,47 @@ impl Caller<'_> {
     ) -> Result<Outcome, Error> {
         let arguments = request::Arguments::read(service, arguments)?;
         let tenant = self.account.tenant(deadline)?;
-        let body = request::body(service, arguments, &tenant, self.config)?;
-        let response = self
-            .account
-            .post(Endpoint::App(service.path), body.into(), deadline)?;
+        let body = request::body(service, arguments, &tenant, self.author())?;
+        let response = self.post(service, body.into(), deadline)?;
         response::read(service, &response, &tenant)
+    }
+
+    /// Who uploads a configuration when the caller does not say: the API key that logged in.
+    fn author(&self) -> Option<&Secret> {
+        self.config
+            .api_key
+            .as_ref()
+            .filter(|_| self.account.authenticated())
+    }
+
+    /// Posts to the service's path, or to its older one where the server does not know the newer.
+    fn post(&self, service: &Service, body: Bytes, deadline: Deadline) -> Result<Response, Error> {
+        let send = |path| {
+            self.account
+                .post(Endpoint::App(path), body.clone(), deadline)
+        };
+        let Some(older) = service.older_path else {
+            return send(service.path);
+        };
+        if lock(&self.older_paths.0).contains(service.name) {
+            return send(older);
+        }
+        let response = send(service.path)?;
+        if response.status != NOT_FOUND {
+            return Ok(response);
+        }
+        let response = send(older)?;
+        if response.status != NOT_FOUND {
+            lock(&self.older_paths.0).insert(service.name);
+        }
+        Ok(response)
     }
 
     fn failure(&self, error: &Error, issues: Option<&RawValue>) -> Answer {
         let mut text = error.to_string();
-        if !self.config.should_use_authentication && !matches!(error, Error::InvalidArgument { .. })
-        {
+        if !self.account.authenticated() && !matches!(error, Error::InvalidArgument { .. }) {
             text.push_str(
-                " (should_use_authentication is false, which Mona must have allowed for the account)",
+                " (the client does not authenticate, which Mona must have allowed for the account)",
             );
         }
         let status = match error {

@@ -1,7 +1,7 @@
 //! From a service's arguments to its request.
 
 use super::table::{Parameter, Presence, Request, Service};
-use crate::config::{Config, did_you_mean};
+use crate::config::{Secret, did_you_mean};
 use crate::error::Error;
 use crate::raw::{self, Members};
 use serde_json::value::RawValue;
@@ -48,7 +48,7 @@ pub fn body(
     service: &Service,
     arguments: Arguments,
     user_id: &str,
-    config: &Config,
+    author: Option<&Secret>,
 ) -> Result<Vec<u8>, Error> {
     let Arguments(mut members) = arguments;
     members.0.retain(|(_, value)| value.get() != UNPROVIDED);
@@ -63,13 +63,13 @@ pub fn body(
     match service.request {
         Request::Arguments => {}
         Request::ArgumentsAndUser => members.0.push(("user_id".to_owned(), raw::text(user_id))),
-        Request::ConfigUpload => upload(&mut members, user_id, config)?,
+        Request::ConfigUpload => upload(&mut members, user_id, author)?,
     }
     serde_json::to_vec(&members).map_err(|error| Error::Internal(error.to_string()))
 }
 
 /// Wraps the configuration as the user's and sees to an author.
-fn upload(members: &mut Members, user_id: &str, config: &Config) -> Result<(), Error> {
+fn upload(members: &mut Members, user_id: &str, api_key: Option<&Secret>) -> Result<(), Error> {
     let given = members.get("config").map(RawValue::get).unwrap_or("null");
     let classes: Members = serde_json::from_str(given)
         .map_err(|_| Error::Unsendable("config must be an object".to_owned()))?;
@@ -79,10 +79,6 @@ fn upload(members: &mut Members, user_id: &str, config: &Config) -> Result<(), E
     };
     let author = members.get_some("author").map(ToOwned::to_owned);
     let author = author.filter(|author| author.get() != "\"\"");
-    let api_key = config
-        .api_key
-        .as_ref()
-        .filter(|_| config.should_use_authentication);
     let author = author
         .or_else(|| api_key.map(|key| raw::text(key.reveal())))
         .ok_or_else(|| {

@@ -86,6 +86,7 @@ fn data(service: &Service, answer: Members, user_id: &str) -> Result<Box<RawValu
     match service.response {
         Shape::History => return history(service, &answer),
         Shape::Done => return Ok(RawValue::TRUE.to_owned()),
+        Shape::DataOrAll if answer.get("response_data").is_none() => return object(answer.0),
         _ => {}
     }
     let data = answer.get("response_data");

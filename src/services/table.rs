@@ -5,6 +5,8 @@ pub struct Service {
     /// The Python method's name.
     pub name: &'static str,
     pub path: &'static str,
+    /// The path by which older servers know it.
+    pub older_path: Option<&'static str>,
     pub doc: &'static str,
     pub parameters: &'static [Parameter],
     pub request: Request,
@@ -52,6 +54,8 @@ pub enum Response {
     History,
     /// `response_data`, unless the answer tells of `issues`.
     Validation,
+    /// `response_data`, or the whole answer where it has none.
+    DataOrAll,
     /// `true`: nothing in the answer is data.
     Done,
 }
@@ -93,6 +97,10 @@ const BASELINE_SEGMENT: Parameter = optional(
     "baseline_segment",
     "The segment that others are compared with; all data by default.",
 );
+const TIMESTAMP_FIELD: Parameter = optional(
+    "timestamp_field_name",
+    "The field to take a record's time from, instead of its timestamp.",
+);
 const EXCLUDED_SEGMENTS: Parameter =
     optional("excluded_segments", "List of segments to leave out.");
 
@@ -100,6 +108,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "upload_config",
         path: "/upload_config",
+        older_path: None,
         doc: "Uploads a new configuration for all context classes.",
         parameters: &[
             required(
@@ -118,6 +127,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "upload_config_per_context_class",
         path: "/upload_config_for_context_class",
+        older_path: None,
         doc: "Uploads a new configuration of one context class; the others stay as they are.",
         parameters: &[
             required("author", "Who uploads it: an email address."),
@@ -131,6 +141,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_config",
         path: "/configs",
+        older_path: None,
         doc: "Returns the current configuration: an object with one member, the user id.",
         parameters: &[],
         request: Request::Arguments,
@@ -139,6 +150,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_suggested_config",
         path: "/get_new_config_fields",
+        older_path: None,
         doc: "Returns a configuration that covers fields which arrived and are not configured yet.",
         parameters: &[],
         request: Request::Arguments,
@@ -147,6 +159,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_suggested_config_from_user_input",
         path: "/suggest_new_config",
+        older_path: None,
         doc: "Returns a configuration that fits the given events.",
         parameters: &[required("events", "List of sample messages (objects).")],
         request: Request::Arguments,
@@ -155,6 +168,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_config_history",
         path: "/get_config_history",
+        older_path: None,
         doc: "Returns earlier configurations, the newest first: an object with the service's `msg` and the list `configs`.",
         parameters: &[optional(
             "number_of_revisions",
@@ -166,6 +180,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "validate_config",
         path: "/validate_config",
+        older_path: None,
         doc: "Tries a configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
         parameters: &[
             required("config", "Object of configurations by context class."),
@@ -178,6 +193,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "validate_config_per_context_class",
         path: "/validate_config_per_context_class",
+        older_path: None,
         doc: "Tries one context class's configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
         parameters: &[
             required("config", "The class's configuration."),
@@ -191,6 +207,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_insights",
         path: "/insights",
+        older_path: None,
         doc: "Returns the list of insights on a context class.",
         parameters: &[
             CONTEXT_CLASS,
@@ -219,6 +236,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_ingested_data_for_a_specific_segment",
         path: "/get_ingested_data",
+        older_path: None,
         doc: "Returns the list of context records of a segment.",
         parameters: &[
             CONTEXT_CLASS,
@@ -240,6 +258,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_aggregated_data_of_a_specific_segment",
         path: "/get_segment",
+        older_path: None,
         doc: "Returns aggregated metrics of segments: an object whose `aggregated_data` has a member for each segment (its key is the segment's JSON text, `{}` for the baseline).",
         parameters: &[
             CONTEXT_CLASS,
@@ -264,13 +283,27 @@ pub const SERVICES: &[Service] = &[
             ),
             EXCLUDED_SEGMENTS,
             BASELINE_SEGMENT,
+            TIMESTAMP_FIELD,
+            optional(
+                "right_inclusive",
+                "Whether the time range includes its end.",
+            ),
+            optional(
+                "include_super_segments",
+                "Whether to return the segments that contain the requested ones, too.",
+            ),
+            optional(
+                "time_series_offset_seconds",
+                "How far the buckets of the time series are shifted, in seconds.",
+            ),
         ],
         request: Request::Arguments,
         response: Response::Named("aggregated_data"),
     },
     Service {
         name: "get_aggregated_stats_of_a_specific_segmentation",
-        path: "/stats",
+        path: "/get_segments_for_dimensions",
+        older_path: Some("/stats"),
         doc: "Returns statistics on the segments that a dimension divides the data into, in two time ranges.",
         parameters: &[
             CONTEXT_CLASS,
@@ -289,6 +322,15 @@ pub const SERVICES: &[Service] = &[
             BASELINE_SEGMENT,
             EXCLUDED_SEGMENTS,
             optional("target_segments_filter", "Filter of the target's segments."),
+            TIMESTAMP_FIELD,
+            optional(
+                "metric_1_secondary_field",
+                "Second field of the first metric.",
+            ),
+            optional(
+                "metric_2_secondary_field",
+                "Second field of the second metric.",
+            ),
             optional(
                 "compared_segments_filter",
                 "Filter of the compared segments.",
@@ -300,6 +342,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "create_openai_context_class",
         path: "/create_openai_context_class",
+        older_path: None,
         doc: "Creates a context class for monitoring calls of OpenAI's API.",
         parameters: &[
             CONTEXT_CLASS,
@@ -311,6 +354,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "get_sampling_factors",
         path: "/get_sampling_factors",
+        older_path: None,
         doc: "Returns the list of sampling configurations that the service keeps.",
         parameters: &[null_by_default(
             "config_name",
@@ -322,6 +366,7 @@ pub const SERVICES: &[Service] = &[
     Service {
         name: "create_sampling_factor",
         path: "/create_sampling_factor",
+        older_path: None,
         doc: "Sets a sampling factor. Returns `true`.",
         parameters: &[
             required(
@@ -336,5 +381,25 @@ pub const SERVICES: &[Service] = &[
         ],
         request: Request::Arguments,
         response: Response::Done,
+    },
+    Service {
+        name: "initiate_csv_upload_request",
+        path: "/initiate_csv_upload_request",
+        older_path: None,
+        doc: "Asks Mona to read messages from a CSV file; only some Mona environments know this. Issues with the file are a failure; the document's `issues` has them.",
+        parameters: &[
+            required(
+                "file_path",
+                "Where the file lies, as the Mona environment sees it.",
+            ),
+            CONTEXT_CLASS,
+            null_by_default("context_id_field", "The column that holds context ids."),
+            null_by_default(
+                "export_timestamp_field",
+                "The column that holds timestamps.",
+            ),
+        ],
+        request: Request::Arguments,
+        response: Response::DataOrAll,
     },
 ];

@@ -3,15 +3,12 @@ use super::*;
 use crate::transport::Response;
 use serde_json::{Value, json};
 
-fn config(text: &str) -> Config {
-    Config::read(Some(text), &|_| None).unwrap()
-}
-
-fn body(name: &str, arguments: &str, configuration: &str) -> Result<Value, String> {
+fn body(name: &str, arguments: &str, author: Option<&str>) -> Result<Value, String> {
     let service = find(name).unwrap();
     let arguments = request::Arguments::read(service, arguments).map_err(|e| e.to_string())?;
-    let body = request::body(service, arguments, "u", &config(configuration))
-        .map_err(|e| e.to_string())?;
+    let author = author.map(|author| Secret::new(author.to_owned()));
+    let body =
+        request::body(service, arguments, "u", author.as_ref()).map_err(|e| e.to_string())?;
     Ok(serde_json::from_slice(&body).unwrap())
 }
 
@@ -44,7 +41,7 @@ fn arguments_are_checked_against_the_table() {
             "args_json: not valid JSON: EOF while parsing an object at line 1 column 1",
         ),
     ] {
-        assert_eq!(body(name, arguments, "{}").unwrap_err(), expected);
+        assert_eq!(body(name, arguments, None).unwrap_err(), expected);
     }
 }
 
@@ -59,33 +56,33 @@ fn an_unknown_service_is_told_with_the_nearest() {
 
 #[test]
 fn arguments_left_out_are_left_out_or_null_as_the_table_says() {
-    assert_eq!(body("get_config", "{}", "{}"), Ok(json!({})));
+    assert_eq!(body("get_config", "{}", None), Ok(json!({})));
     assert_eq!(
-        body("get_sampling_factors", "{}", "{}"),
+        body("get_sampling_factors", "{}", None),
         Ok(json!({"config_name": null}))
     );
     let arguments =
         r#"{"context_class":"mona_unprovided_value","min_segment_size":1,"metric_name":null}"#;
     assert_eq!(
-        body("get_insights", arguments, "{}"),
+        body("get_insights", arguments, None),
         Ok(json!({"min_segment_size": 1, "metric_name": null}))
     );
     let arguments = r#"{"config":{},"context_class":"C"}"#;
     let expected = json!({"config": {}, "context_class": "C", "user_id": "u"});
     assert_eq!(
-        body("validate_config_per_context_class", arguments, "{}"),
+        body("validate_config_per_context_class", arguments, None),
         Ok(expected)
     );
 }
 
 #[test]
 fn an_uploaded_config_is_wrapped_once_and_has_an_author() {
-    let upload = |config: &str, rest: &str, configuration: &str| {
+    let upload = |config: &str, rest: &str, author: Option<&str>| {
         let arguments = format!(r#"{{"config":{config},"commit_message":"m"{rest}}}"#);
-        body("upload_config", &arguments, configuration)
+        body("upload_config", &arguments, author)
     };
     let expected = |author: &str| json!({"config": {"u": {"C": {}}}, "commit_message": "m", "author": author, "user_id": "u"});
-    let key = r#"{"api_key":"k"}"#;
+    let key = Some("k");
     assert_eq!(upload(r#"{"C":{}}"#, "", key), Ok(expected("k")));
     assert_eq!(
         upload(r#"{"u":{"C":{}}}"#, r#","author":"a""#, key),
@@ -99,8 +96,7 @@ fn an_uploaded_config_is_wrapped_once_and_has_an_author() {
         upload("[1]", "", key),
         Err("config must be an object".to_owned())
     );
-    let open = r#"{"api_key":"k","should_use_authentication":false,"user_id":"u"}"#;
-    let error = upload(r#"{"C":{}}"#, "", open).unwrap_err();
+    let error = upload(r#"{"C":{}}"#, "", None).unwrap_err();
     assert!(error.starts_with("author must be given"), "{error}");
 }
 

@@ -59,6 +59,7 @@ pub struct Request<'a> {
 }
 
 pub const JSON: &str = "application/json";
+pub const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Transport {
     pub fn new(config: &Config) -> Self {
@@ -145,7 +146,7 @@ fn build(settings: &Settings) -> Result<reqwest::blocking::Client, String> {
     for proxy in settings.proxies.build()? {
         builder = builder.proxy(proxy);
     }
-    thread::with_signals_blocked(|| builder.build()).map_err(|error| reason(error))
+    thread::with_signals_blocked(|| builder.build()).map_err(reason)
 }
 
 /// What went wrong while a request was under way.

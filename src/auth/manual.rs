@@ -1,0 +1,28 @@
+//! Mode `MANUAL_TOKEN`: a token that the configuration gives, used as it is. Each client has its own.
+
+use super::answer::Attempt;
+use super::{Authenticator, Context, Session, Token};
+use crate::config::{Config, Secret};
+use crate::error::Error;
+use std::sync::Arc;
+
+struct GivenToken(Secret);
+
+pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
+    match &config.access_token {
+        Some(token) => Ok(Session::private(Box::new(GivenToken(token.clone())))),
+        None => Err(Error::Initialization(
+            "config_json: access_token must be given in auth_mode MANUAL_TOKEN".to_owned(),
+        )),
+    }
+}
+
+impl Authenticator for GivenToken {
+    fn login(&self, _context: &Context) -> Result<Token, Attempt> {
+        Ok(Token::new(self.0.clone(), None, None))
+    }
+
+    fn renewable(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,55 @@
+//! Mode `OIDC`: the client credentials of an OpenID Connect provider.
+
+use super::answer::{Attempt, ask};
+use super::{Authenticator, Context, Identity, Session, Token};
+use crate::config::{Config, Secret};
+use crate::error::Error;
+use crate::transport::FORM;
+use std::sync::Arc;
+
+struct ClientCredentials(Identity);
+
+pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
+    let identity = Identity {
+        mode: "OIDC",
+        login_url: config.auth_api_token_url.clone(),
+        refresh_url: None,
+        api_key: config.api_key.clone(),
+        secret: config.secret.clone(),
+        scope: config.oidc_scope.clone(),
+    };
+    Ok(Session::shared(&identity, || {
+        Box::new(ClientCredentials(identity.clone()))
+    }))
+}
+
+impl Authenticator for ClientCredentials {
+    fn login(&self, context: &Context) -> Result<Token, Attempt> {
+        let identity = &self.0;
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("client_id", identity.api_key.as_ref().map(Secret::reveal)),
+            (
+                "client_secret",
+                identity.secret.as_ref().map(Secret::reveal),
+            ),
+            ("grant_type", Some("client_credentials")),
+            ("scope", identity.scope.as_deref()),
+        ] {
+            if let Some(value) = value {
+                form.append_pair(name, value);
+            }
+        }
+        ask(
+            context,
+            &identity.login_url,
+            FORM,
+            form.finish(),
+            identity.secret.as_ref(),
+        )
+    }
+
+    fn renewable(&self) -> bool {
+        true
+    }
+}
