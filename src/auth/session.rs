@@ -225,3 +225,7 @@ impl Drop for Landing<'_> {
         self.0.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;

@@ -1,0 +1,169 @@
+use super::*;
+use crate::config::Config;
+use std::sync::mpsc;
+
+/// Answers logins from a list, each when its turn has come.
+struct Scripted(Mutex<mpsc::Receiver<Result<f64, &'static str>>>);
+
+impl Authenticator for Scripted {
+    fn login(&self, _context: &Context) -> Result<Token, Attempt> {
+        match lock(&self.0).recv() {
+            Ok(Ok(lifetime)) => {
+                let access = crate::config::Secret::new("t".to_owned());
+                Ok(Token::new(access, None, Some(lifetime)))
+            }
+            Ok(Err(message)) => Err(Attempt {
+                error: Error::Authentication {
+                    message: message.to_owned(),
+                    retriable: false,
+                },
+                repeat: false,
+            }),
+            Err(_) => panic!("one login too many"),
+        }
+    }
+
+    fn renewable(&self) -> bool {
+        true
+    }
+}
+
+type Script = mpsc::Sender<Result<f64, &'static str>>;
+
+fn scripted() -> (Script, Box<dyn Authenticator>) {
+    let (script, receiver) = mpsc::channel();
+    (script, Box::new(Scripted(Mutex::new(receiver))))
+}
+
+fn with_context<T>(timeout_ms: Option<u64>, f: impl FnOnce(&Context) -> T) -> T {
+    let config = Config::read(None, &|_| None).unwrap();
+    let (transport, logger) = (Transport::new(&config), Logger::new(&config));
+    f(&Context {
+        transport: &transport,
+        logger: &logger,
+        deadline: Deadline::after(timeout_ms),
+        retries: 0,
+        retry_wait: Duration::ZERO,
+        margin_hours: 12.0,
+    })
+}
+
+fn ask(session: &Session, need: Need) -> Result<Arc<Token>, String> {
+    with_context(None, |context| {
+        session.token(context, need).map_err(|e| e.to_string())
+    })
+}
+
+/// Lets the back-off pass at once.
+fn end_back_off(session: &Session) {
+    lock(&session.state).retry_at = Some(Instant::now());
+}
+
+#[test]
+fn after_a_failure_the_next_login_waits_for_the_back_off() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Err("first")).unwrap();
+    assert_eq!(ask(&session, Need::Call).unwrap_err(), "first");
+    assert_eq!(ask(&session, Need::Call).unwrap_err(), "first");
+    script.send(Err("second")).unwrap();
+    end_back_off(&session);
+    assert_eq!(ask(&session, Need::Call).unwrap_err(), "second");
+    script.send(Ok(3600.0)).unwrap();
+    end_back_off(&session);
+    assert!(ask(&session, Need::Call).is_ok());
+    assert!(session.active());
+}
+
+#[test]
+fn a_new_client_does_not_wait_for_the_back_off() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Err("first")).unwrap();
+    assert!(ask(&session, Need::First).is_err());
+    script.send(Ok(3600.0)).unwrap();
+    assert!(ask(&session, Need::First).is_ok());
+}
+
+#[test]
+fn the_back_off_doubles_from_two_seconds_to_a_minute() {
+    let mut state = State::default();
+    for ceiling in [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+        state.fail(&Error::Closed);
+        let wait = state.retry_at.unwrap() - Instant::now();
+        let wait = wait.as_secs_f64();
+        assert!(
+            wait <= ceiling && wait > ceiling * 0.45,
+            "{wait} of {ceiling}"
+        );
+    }
+}
+
+#[test]
+fn a_token_serves_until_it_expires_even_if_it_cannot_be_renewed() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Ok(0.0)).unwrap();
+    let first = ask(&session, Need::Call).unwrap();
+    script.send(Err("no")).unwrap();
+    assert_eq!(ask(&session, Need::Call).unwrap_err(), "no");
+    script.send(Ok(3600.0)).unwrap();
+    end_back_off(&session);
+    let second = ask(&session, Need::Call).unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    // Inside its margin, but not expired: the failure to renew it is nobody's concern.
+    let mut state = lock(&session.state);
+    state.fail(&Error::Closed);
+    assert!(state.usable(12.0).is_some());
+}
+
+#[test]
+fn a_refused_token_is_void_unless_it_was_replaced_already() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Ok(3600.0)).unwrap();
+    let first = ask(&session, Need::Call).unwrap();
+    script.send(Ok(3600.0)).unwrap();
+    let second = ask(&session, Need::Refused(&first)).unwrap();
+    assert!(!Arc::ptr_eq(&first, &second));
+    let late = ask(&session, Need::Refused(&first)).unwrap();
+    assert!(Arc::ptr_eq(&late, &second));
+}
+
+#[test]
+fn one_identity_never_waits_for_another() {
+    let identity = |key: &str| Identity {
+        mode: "test",
+        login_url: String::new(),
+        refresh_url: None,
+        api_key: Some(crate::config::Secret::new(key.to_owned())),
+        secret: None,
+        scope: None,
+    };
+    let (slow_script, slow) = scripted();
+    let (fast_script, fast) = scripted();
+    let slow = Session::shared(&identity("slow"), || slow);
+    let fast = Session::shared(&identity("fast"), || fast);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| ask(&slow, Need::Call));
+        while !lock(&slow.state).in_flight {
+            std::thread::yield_now();
+        }
+        fast_script.send(Ok(3600.0)).unwrap();
+        assert!(ask(&fast, Need::Call).is_ok());
+        let out_of_time = with_context(Some(1), |context| slow.token(context, Need::Call));
+        assert_eq!(out_of_time.unwrap_err().kind(), "timeout");
+        slow_script.send(Ok(3600.0)).unwrap();
+        assert!(waiting.join().unwrap().is_ok());
+    });
+}
+
+#[test]
+fn a_panic_in_a_login_leaves_nobody_waiting() {
+    let (script, authenticator) = scripted();
+    drop(script);
+    let session = Session::private(authenticator);
+    let login = std::panic::AssertUnwindSafe(|| ask(&session, Need::Call));
+    assert!(std::panic::catch_unwind(login).is_err());
+    assert!(!lock(&session.state).in_flight);
+}
