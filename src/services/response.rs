@@ -45,7 +45,7 @@ pub fn read(service: &Service, response: &Response, user_id: &str) -> Result<Out
     if service.response == Shape::Validation
         && let Some(issues) = issues(&answer)
     {
-        return Ok(found_fault(response.status, issues));
+        return Ok(found_fault(response.status, &answer, issues));
     }
     data(service, answer, user_id).map(Outcome::Data)
 }
@@ -53,7 +53,7 @@ pub fn read(service: &Service, response: &Response, user_id: &str) -> Result<Out
 /// A refusal, in the service's own words where it has any.
 fn refusal(status: u16, answer: &Members) -> Result<Outcome, Error> {
     if let Some(issues) = issues(answer) {
-        return Ok(found_fault(status, issues));
+        return Ok(found_fault(status, answer, issues));
     }
     let said = REASONS
         .iter()
@@ -74,8 +74,10 @@ fn issues(answer: &Members) -> Option<Box<RawValue>> {
     data.get("issues").map(ToOwned::to_owned)
 }
 
-fn found_fault(status: u16, issues: Box<RawValue>) -> Outcome {
-    let text = format!("The service found issues: {}", issues.get());
+fn found_fault(status: u16, answer: &Members, issues: Box<RawValue>) -> Outcome {
+    let said = answer.get_some("error_message").map(words);
+    let said = said.unwrap_or_else(|| "The service found issues".to_owned());
+    let text = format!("{said}: {}", issues.get());
     Outcome::Issues {
         error: Error::Refused { status, text },
         issues,

@@ -23,6 +23,10 @@ use std::error::Error as _;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+/// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
+/// is used again.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// What distinguishes one connection pool from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Settings {
@@ -136,6 +140,7 @@ fn build(settings: &Settings) -> Result<reqwest::blocking::Client, String> {
         .referer(false)
         .http1_only()
         .connect_timeout(settings.connect_timeout)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .timeout(None)
         .dns_resolver(Arc::new(thread::Resolver))
         .connector_layer(tower::util::MapRequestLayer::new(|request| {

@@ -1,0 +1,101 @@
+//! Nothing secret leaves the library, in any word that it can write.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use mona::client::Client;
+use mona::config::Config;
+use mona_sandbox::Sandbox;
+use serde_json::{Value, json};
+use std::process::Command;
+use support::*;
+
+const CHILD: &str = "MONA_TEST_SECRETS_CHILD";
+
+/// Everything that must never be seen begins with this.
+const CANARY: &str = "CANARY";
+
+/// Runs in a process of its own, whose log is caught: every way to fail that has secrets near it.
+#[test]
+fn child_that_logs_everything() {
+    let Ok(configs) = std::env::var(CHILD) else {
+        return;
+    };
+    let configs: Vec<Value> = serde_json::from_str(&configs).unwrap();
+    for config in configs {
+        let text = config.to_string();
+        println!("{:?}", Config::from_json(Some(&text)));
+        let (client, answer) = Client::new(Some(&text));
+        println!("{}", answer.document);
+        let Some(client) = client else { continue };
+        for answer in [
+            client.export(MESSAGE, None),
+            client.export(r#"{"message":{"a":1},"contextClass":""}"#, None),
+            client.export("[", None),
+            client.service_call("get_config", "{}", None),
+            client.service_call("get_nothing", "{}", None),
+            client.close(0),
+        ] {
+            println!("{}", answer.document);
+        }
+    }
+}
+
+fn secret_token() -> Value {
+    json!({"accessToken": format!("{CANARY}-access"), "refreshToken": format!("{CANARY}-refresh"), "expiresIn": -1})
+}
+
+/// Servers that fail in every way, some quoting what they were sent.
+fn servers() -> Vec<Sandbox> {
+    let quoting = json!({"errors": [format!("secret {CANARY}-secret is wrong")]});
+    [
+        json!([{"path": LOGIN, "json": secret_token()}]),
+        json!([{"path": LOGIN, "json": secret_token()}, {"path": REFRESH, "status": 400, "json": {"errors": [format!("{CANARY}-refresh is used up")]}}]),
+        json!([{"path": LOGIN, "status": 401, "json": quoting}]),
+        json!([{"path": LOGIN, "status": 500, "body": format!("<html>{CANARY}-secret")}]),
+        json!([{"path": LOGIN, "drop": "reset"}]),
+        json!([{"path": LOGIN, "json": secret_token()}, {"path": "/export", "status": 401, "json": {}}, {"path": "/configs", "drop": "mid_body", "body": "{}"}]),
+        json!([{"path": LOGIN, "json": secret_token()}, {"path": "/export", "status": 302, "headers": {"Location": "/x"}}]),
+    ]
+    .map(canned)
+    .into()
+}
+
+#[test]
+fn no_secret_is_ever_printed() {
+    let servers = servers();
+    let secrets = json!({"secret": format!("{CANARY}-secret"), "user_id": "u", "should_log_failed_messages": true, "logging_level": "DEBUG"});
+    let mut configs: Vec<_> = servers
+        .iter()
+        .map(|server| config(server, secrets.clone()))
+        .collect();
+    configs.push(config(&servers[0], json!({"access_token": format!("{CANARY}-manual"), "user_id": "u", "logging_level": "DEBUG"})));
+    configs.push(config(
+        &servers[0],
+        json!({"access_token": format!("{CANARY}\u{1}"), "user_id": "u", "logging_level": "DEBUG"}),
+    ));
+    configs.push(config(&servers[0], json!({"proxy": format!("http://user:{CANARY}-proxy@127.0.0.1:1"), "logging_level": "DEBUG"})));
+    configs.push(config(
+        &servers[0],
+        json!({"proxy": format!("http://user:{CANARY}-proxy@[")}),
+    ));
+    configs.push(json!({"secret": [format!("{CANARY}-mistyped")]}));
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child_that_logs_everything", "--nocapture"])
+        .env(CHILD, json!(configs).to_string())
+        .output()
+        .unwrap();
+    let printed = format!(
+        "{}{}",
+        String::from_utf8_lossy(&child.stdout),
+        String::from_utf8_lossy(&child.stderr)
+    );
+    assert!(child.status.success(), "{printed}");
+    // The log was on, and told of the failures.
+    assert!(printed.contains("ERROR:mona-logger:"), "{printed}");
+    let seen: Vec<_> = printed
+        .lines()
+        .filter(|line| line.contains(CANARY))
+        .collect();
+    assert!(seen.is_empty(), "{seen:#?}");
+}

@@ -1,0 +1,248 @@
+//! Connections: kept, shared, encrypted, sent through proxies.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use mona::status::Status;
+use mona_sandbox::{Options, Sandbox};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc;
+use support::*;
+
+fn tls_sandbox() -> Sandbox {
+    Sandbox::start(Options {
+        tls: true,
+        ..Options::default()
+    })
+    .unwrap()
+}
+
+/// A file with the sandbox's certificate authority, and its folder.
+fn ca_file(sandbox: &Sandbox) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ca.pem");
+    std::fs::write(&path, sandbox.ca_pem().unwrap()).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+fn tls_config(sandbox: &Sandbox, changes: Value) -> Value {
+    let mut config = config(sandbox, json!({"should_use_ssl": true}));
+    config
+        .as_object_mut()
+        .unwrap()
+        .extend(changes.as_object().unwrap().clone());
+    config
+}
+
+#[test]
+fn clients_share_one_connection_and_keep_it() {
+    let sandbox = sandbox();
+    let first = client(&config(&sandbox, json!({})));
+    let second = client(&config(&sandbox, json!({})));
+    for _ in 0..10 {
+        assert_eq!(first.export(MESSAGE, None).status, Status::Ok);
+        assert_eq!(second.export(MESSAGE, None).status, Status::Ok);
+    }
+    assert_eq!(sandbox.connections(), 1);
+}
+
+/// Answers one request on each of two connections, and closes each without having said so.
+fn closing_server(closed: mpsc::Sender<()>) -> (String, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let serving = std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream);
+            let mut length = 0;
+            let mut line = String::new();
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            reader.read_exact(&mut vec![0; length]).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+            reader.get_mut().write_all(answer).unwrap();
+            drop(reader);
+            closed.send(()).unwrap();
+        }
+    });
+    (host, serving)
+}
+
+#[test]
+fn a_connection_that_the_server_closed_meanwhile_costs_no_message() {
+    let (closed, was_closed) = mpsc::channel();
+    let (host, serving) = closing_server(closed);
+    let app = canned(json!([]));
+    let changes = json!({"auth_mode": "NO_AUTH", "user_id": "u", "override_rest_api_host": host});
+    let client = client(&config(&app, changes));
+    for _ in 0..2 {
+        let answer = client.export(MESSAGE, None);
+        assert_eq!(answer.status, Status::Ok, "{}", answer.document);
+        was_closed.recv_timeout(PATIENCE).unwrap();
+        // A round trip elsewhere: by its end the transport has seen that the connection is closed.
+        client.service_call("get_config", "{}", None);
+    }
+    serving.join().unwrap();
+}
+
+#[test]
+fn tls_is_verified_by_the_configured_authority() {
+    let sandbox = tls_sandbox();
+    let (_folder, ca_file) = ca_file(&sandbox);
+    let client = client(&tls_config(&sandbox, json!({"ca_file": ca_file})));
+    assert!(client.is_active());
+    assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
+    assert_eq!(sandbox.message_count(), 1);
+}
+
+#[test]
+fn a_folder_of_authorities_serves_too() {
+    let sandbox = tls_sandbox();
+    let (folder, _) = ca_file(&sandbox);
+    let config = tls_config(
+        &sandbox,
+        json!({"ca_file": folder.path().to_str().unwrap()}),
+    );
+    assert_eq!(client(&config).export(MESSAGE, None).status, Status::Ok);
+}
+
+#[test]
+fn an_unknown_authority_is_refused_with_its_reason() {
+    let sandbox = tls_sandbox();
+    let stranger = tls_sandbox();
+    let (_folder, ca_file) = ca_file(&stranger);
+    let config = tls_config(
+        &sandbox,
+        json!({"ca_file": ca_file, "authenticate_on_init": false}),
+    );
+    let message = document(&client(&config).export(MESSAGE, None))["error_message"].to_string();
+    assert!(message.contains("certificate"), "{message}");
+    assert_eq!(sandbox.request_count(), 0);
+}
+
+#[test]
+fn a_name_that_the_certificate_does_not_have_is_refused() {
+    let sandbox = tls_sandbox();
+    let (_folder, ca_file) = ca_file(&sandbox);
+    let host = format!("127.0.0.2:{}", sandbox.port());
+    let listener = TcpListener::bind(&host);
+    // The sandbox listens on 127.0.0.1 alone: forward the other address to it.
+    let forwarding = forward(listener.unwrap(), sandbox.host());
+    let config = tls_config(
+        &sandbox,
+        json!({
+        "ca_file": ca_file, "auth_mode": "NO_AUTH", "user_id": "u", "override_rest_api_host": host}),
+    );
+    let message = document(&client(&config).export(MESSAGE, None))["error_message"].to_string();
+    assert!(message.contains("not valid for name"), "{message}");
+    forwarding.join().unwrap();
+}
+
+/// Carries one connection to another address.
+fn forward(listener: TcpListener, to: String) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let (mut from, _) = listener.accept().unwrap();
+        let mut to = std::net::TcpStream::connect(to).unwrap();
+        let (mut back_from, mut back_to) = (to.try_clone().unwrap(), from.try_clone().unwrap());
+        let back = std::thread::spawn(move || {
+            let _ = std::io::copy(&mut back_from, &mut back_to);
+        });
+        let _ = std::io::copy(&mut from, &mut to);
+        let _ = to.shutdown(std::net::Shutdown::Both);
+        back.join().unwrap();
+    })
+}
+
+#[test]
+fn a_missing_authority_file_is_named() {
+    let sandbox = tls_sandbox();
+    let config = tls_config(&sandbox, json!({"ca_file": "/nowhere/ca.pem"}));
+    let message = document(&client(&config).export(MESSAGE, None))["error_message"].to_string();
+    assert!(message.contains("/nowhere/ca.pem"), "{message}");
+}
+
+#[test]
+fn tls_to_a_server_without_it_is_a_connection_failure() {
+    let sandbox = sandbox();
+    let config = tls_config(&sandbox, json!({"auth_mode": "NO_AUTH", "user_id": "u"}));
+    assert_eq!(
+        document(&client(&config).export(MESSAGE, None))["error_kind"],
+        "connection"
+    );
+}
+
+#[test]
+fn a_configured_proxy_carries_every_request() {
+    let proxy = canned(json!([]));
+    let config = json!({
+        "auth_mode": "NO_AUTH", "user_id": "u-7", "should_use_ssl": false,
+        "proxy": format!("http://name:word@{}", proxy.host()),
+    });
+    let client = client(&config);
+    assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
+    assert_eq!(
+        client.service_call("get_config", "{}", None).status,
+        Status::Ok
+    );
+    let default_hosts = [
+        "http://incomingu-7.monalabs.io/monaExport",
+        "http://apiu-7.monalabs.io/configs",
+    ];
+    assert_eq!(paths(&proxy), default_hosts);
+    let basic = header(&proxy.requests()[0], "proxy-authorization").map(str::to_owned);
+    assert_eq!(basic.as_deref(), Some("Basic bmFtZTp3b3Jk"));
+}
+
+#[test]
+fn overrides_do_what_they_say() {
+    let (rest, app) = (canned(json!([])), canned(json!([])));
+    let base = json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false,
+        "override_rest_api_host": rest.host(), "override_app_server_host": app.host()});
+    let call = |changes: Value| {
+        let mut config = base.clone();
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        let client = client(&config);
+        client.export(MESSAGE, None);
+        client.service_call("get_config", "{}", None);
+    };
+    call(json!({}));
+    call(
+        json!({"override_rest_api_full_url": format!("{}/elsewhere?q=1", rest.url()), "should_use_ssl": true,
+        "override_app_server_full_url": format!("{}/base/", app.url())}),
+    );
+    assert_eq!(paths(&rest), ["/monaExport", "/elsewhere?q=1"]);
+    assert_eq!(paths(&app), ["/configs", "/base/configs"]);
+}
+
+#[test]
+fn a_url_that_is_none_fails_the_call() {
+    for url in ["127.0.0.1/x", "ftp://127.0.0.1/x", "http://"] {
+        let config =
+            json!({"auth_mode": "NO_AUTH", "user_id": "u", "override_rest_api_full_url": url});
+        let answer = client(&config).export(MESSAGE, None);
+        assert_eq!(answer.status, Status::Failed, "{url}");
+        assert_eq!(document(&answer)["error_kind"], "connection", "{url}");
+    }
+}
+
+#[test]
+fn a_calls_time_bounds_its_login_too() {
+    let sandbox = canned(json!({"path": LOGIN, "body": "{}", "slow_ms_per_byte": 60_000}));
+    let config = config(
+        &sandbox,
+        json!({"authenticate_on_init": false, "num_of_retries_for_authentication": 1000}),
+    );
+    let answer = client(&config).export(MESSAGE, Some(r#"{"timeout_ms":100}"#));
+    assert_eq!(answer.status, Status::Failed);
+    assert_eq!(document(&answer)["retriable"], true);
+}
