@@ -282,12 +282,8 @@ impl<'a> Scanner<'a> {
     /// Skips bytes that are neither a quote, a backslash nor a control character, eight at a time.
     #[inline]
     fn skip_plain(&mut self) {
-        while let Some(chunk) = self
-            .bytes
-            .get(self.position..)
-            .and_then(<[u8]>::first_chunk)
-        {
-            let stops = special_bytes(u64::from_le_bytes(*chunk));
+        while let Some(chunk) = self.chunk() {
+            let stops = special_bytes(chunk);
             if stops != 0 {
                 self.position += (stops.trailing_zeros() / 8) as usize;
                 return;
@@ -317,19 +313,39 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
+    /// Skips digits, eight at a time; there must be one.
+    #[inline]
     fn digits(&mut self) -> Result<(), SyntaxError> {
         let start = self.position;
-        while self
-            .bytes
-            .get(self.position)
-            .is_some_and(u8::is_ascii_digit)
-        {
-            self.position += 1;
+        loop {
+            let Some(chunk) = self.chunk() else {
+                while self
+                    .bytes
+                    .get(self.position)
+                    .is_some_and(u8::is_ascii_digit)
+                {
+                    self.position += 1;
+                }
+                break;
+            };
+            let stops = other_than_digits(chunk);
+            if stops != 0 {
+                self.position += (stops.trailing_zeros() / 8) as usize;
+                break;
+            }
+            self.position += 8;
         }
         if self.position == start {
             return Err(self.error("a digit was expected"));
         }
         Ok(())
+    }
+
+    /// The next eight bytes, the first of them lowest, unless fewer are left.
+    #[inline]
+    fn chunk(&self) -> Option<u64> {
+        let rest = self.bytes.get(self.position..)?;
+        rest.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
     }
 
     fn number(&mut self) -> Result<(), SyntaxError> {
@@ -375,6 +391,14 @@ fn special_bytes(word: u64) -> u64 {
     let backslash = zero_byte(word ^ (ONES * b'\\' as u64));
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     (quote | backslash | control) & HIGH
+}
+
+/// The high bit of each byte that is no digit; only the lowest one set may be used.
+#[inline]
+fn other_than_digits(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let value = word ^ (ONES * b'0' as u64);
+    (value.wrapping_add(ONES * (0x80 - 10)) | value) & (ONES << 7)
 }
 
 /// A stack of open containers, one bit each (true: an object), so that depth costs no call stack.
@@ -553,6 +577,17 @@ mod tests {
                 serde_json::from_str::<IgnoredAny>(text).is_ok(),
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn long_numbers_are_read_as_serde_json_reads_them() {
+        for digits in 1..40 {
+            for end in ["", " ", "]", ".5", ".", "e9", "x", "/", ":", "\u{7f}"] {
+                let text = "7".repeat(digits) + end;
+                let theirs = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+                assert_eq!(accepts(&text), theirs, "{text}");
+            }
         }
     }
 
