@@ -7,6 +7,18 @@ mona_cargo_build(
   ARGUMENTS --workspace --features mona/panic-trigger
 )
 
+# That library, kept apart: cargo's next build without the feature replaces its own copy.
+set(MONA_DEBUG_FOLDER "${PROJECT_BINARY_DIR}/debug")
+add_custom_target(
+  mona_debug_library
+  COMMAND ${CMAKE_COMMAND} -E make_directory "${MONA_DEBUG_FOLDER}"
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different "${MONA_TARGET_DIR}/debug/libmona.so" "${MONA_DEBUG_FOLDER}"
+  BYPRODUCTS "${MONA_DEBUG_FOLDER}/libmona.so"
+  VERBATIM
+)
+add_dependencies(mona_debug_library mona_test_tools)
+mona_shared_library(mona_debug mona_debug_library "${MONA_DEBUG_FOLDER}")
+
 find_program(VALGRIND_EXECUTABLE valgrind)
 
 # mona_sandbox_test(<name> <command>...)
@@ -22,6 +34,8 @@ function(mona_sandbox_test name)
 endfunction()
 
 # mona_valgrind_test(<name> <command>...): the same under memcheck, which takes any leak for an error.
+#
+# With the debug build of the library: suppressions go by the names of functions, which a release has not.
 function(mona_valgrind_test name)
   if(NOT VALGRIND_EXECUTABLE)
     return()
@@ -31,6 +45,7 @@ function(mona_valgrind_test name)
     ${VALGRIND_EXECUTABLE}
     --quiet
     --error-exitcode=99
+    --num-callers=50
     --leak-check=full
     --show-leak-kinds=definite,indirect,possible
     --errors-for-leak-kinds=definite,indirect,possible
@@ -38,7 +53,6 @@ function(mona_valgrind_test name)
     ${ARGN}
   )
   get_test_property(${name} ENVIRONMENT environment)
-  set_tests_properties(
-    ${name} PROPERTIES LABELS valgrind ENVIRONMENT "${environment};MONA_TEST_SMALL=1"
-  )
+  list(APPEND environment MONA_TEST_VALGRIND=1 "LD_LIBRARY_PATH=${MONA_DEBUG_FOLDER}")
+  set_tests_properties(${name} PROPERTIES LABELS valgrind ENVIRONMENT "${environment}")
 endfunction()

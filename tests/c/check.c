@@ -37,3 +37,8 @@ mona_client *new_client(const char *config_json)
     CHECK(client != NULL);
     return client;
 }
+
+int under_valgrind(void)
+{
+    return getenv("MONA_TEST_VALGRIND") != NULL;
+}

@@ -30,6 +30,9 @@ void check_that(int holds, const char *file, int line, const char *what, const c
 void check_status(mona_status wanted, mona_status got, const char *file, int line,
                   const char *call);
 
+/* Whether valgrind runs this test: then each byte costs 30 times as much, and threads have other signal masks. */
+int under_valgrind(void);
+
 /* A client of the sandbox, from the environment and these keys (NULL for none). */
 mona_client *new_client(const char *config_json);
 

@@ -7,11 +7,6 @@
 /* How much the heap may have grown by chance: far less than one byte a cycle more would make. */
 enum { SLACK = 1 << 20 };
 
-static int small(void)
-{
-    return getenv("MONA_TEST_SMALL") != NULL;
-}
-
 static void idle_clients(int cycles)
 {
     while (cycles-- > 0)
@@ -37,13 +32,13 @@ static void leave_nothing(void (*clients)(int), int cycles)
     CHECK(process_entries("task") == threads);
     CHECK(process_entries("fd") == files);
     /* valgrind keeps freed memory to find uses of it. */
-    CHECK(small() || process_memory() < memory + SLACK);
+    CHECK(under_valgrind() || process_memory() < memory + SLACK);
 }
 
 int main(void)
 {
-    leave_nothing(idle_clients, small() ? 200 : 10000);
-    leave_nothing(busy_clients, small() ? 20 : 1000);
+    leave_nothing(idle_clients, under_valgrind() ? 200 : 10000);
+    leave_nothing(busy_clients, under_valgrind() ? 20 : 1000);
     fresh();
     return 0;
 }

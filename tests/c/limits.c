@@ -4,10 +4,9 @@
 
 #define OPENING "{\"contextClass\": \"C\", \"message\": {\"a\": "
 
-/* Under valgrind each byte costs 30 times as much. */
 static size_t large(void)
 {
-    return getenv("MONA_TEST_SMALL") != NULL ? 5000000 : 100000000;
+    return under_valgrind() ? 5000000 : 100000000;
 }
 
 /* [GOOD, {"message": {"a": [[[...]]]}}]: lists in a list, so many levels of them. */
