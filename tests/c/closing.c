@@ -8,9 +8,16 @@
 
 /* The answer to an export takes this long. */
 enum { DELAY_MS = 700 };
-#define SLOW_EXPORT                                             \
-    "{\"path\": \"/export\", \"times\": 1, \"delay_ms\": 700," \
-    " \"json\": {\"total\": 1, \"failed\": 0, \"failure_reasons\": {}}}"
+
+static void make_next_export_slow(void)
+{
+    char rule[160];
+    snprintf(rule, sizeof rule,
+             "{\"path\": \"/export\", \"times\": 1, \"delay_ms\": %d,"
+             " \"json\": {\"total\": 1, \"failed\": 0, \"failure_reasons\": {}}}",
+             DELAY_MS);
+    sandbox_rules(rule);
+}
 
 static double now_ms(void)
 {
@@ -31,7 +38,7 @@ static pthread_t export_under_way(mona_client *client)
 {
     pthread_t thread;
     long requests = sandbox_count("requests");
-    sandbox_rules(SLOW_EXPORT);
+    make_next_export_slow();
     CHECK(pthread_create(&thread, NULL, exporting, client) == 0);
     sandbox_wait("requests", requests + 1);
     return thread;
