@@ -50,6 +50,8 @@ static const struct call CALLS[] = {
     {"create_sampling_factor",
      "{\"config_name\": \"loans\", \"sampling_factor\": 0.5, \"context_class\": " CLASS "}"},
     {"get_sampling_factors", "{\"config_name\": \"loans\"}"},
+    {"initiate_csv_upload_request",
+     "{\"file_path\": \"loans.csv\", \"context_class\": " CLASS "}"},
 };
 
 int main(void)
