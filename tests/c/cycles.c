@@ -1,0 +1,44 @@
+/* Making and freeing clients leaves threads, descriptors and memory as they were. */
+#include "check.h"
+#include "process.h"
+
+#define MESSAGE "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}"
+
+/* How much the heap may have grown by chance: far less than one byte a cycle more would make. */
+enum { SLACK = 1 << 20 };
+
+static void idle_clients(int cycles)
+{
+    while (cycles-- > 0)
+        mona_client_free(new_client("{\"authenticate_on_init\": false}"));
+}
+
+/* Each with a connection and the thread that serves it. */
+static void busy_clients(int cycles)
+{
+    while (cycles-- > 0) {
+        mona_client *client = new_client(NULL);
+        CHECK_CALL(MONA_OK, mona_export_json(client, MESSAGE, -1, NULL, fresh()));
+        mona_client_free(client);
+    }
+}
+
+static void leave_nothing(void (*clients)(int), int cycles)
+{
+    clients(cycles / 10);
+    int threads = process_entries("task"), files = process_entries("fd");
+    size_t memory = process_memory();
+    clients(cycles);
+    CHECK(process_entries("task") == threads);
+    CHECK(process_entries("fd") == files);
+    /* valgrind keeps freed memory to find uses of it. */
+    CHECK(under_valgrind() || process_memory() < memory + SLACK);
+}
+
+int main(void)
+{
+    leave_nothing(idle_clients, under_valgrind() ? 200 : 10000);
+    leave_nothing(busy_clients, under_valgrind() ? 20 : 1000);
+    fresh();
+    return 0;
+}

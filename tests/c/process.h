@@ -1,0 +1,16 @@
+/* This process as the system sees it. */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include <stddef.h>
+
+/* How many entries a folder of /proc/self has, such as "task" or "fd". */
+int process_entries(const char *folder);
+
+/* Calls `visit` with the text of /proc/self/task/<id>/<file> of each thread but the main one. */
+void process_threads(const char *file, void (*visit)(const char *text));
+
+/* Memory that is resident, in bytes. */
+size_t process_memory(void);
+
+#endif
