@@ -121,7 +121,7 @@ impl Caller<'_> {
             return Ok(response);
         }
         let response = send(older)?;
-        if response.status != NOT_FOUND {
+        if response.ok() {
             lock(&self.older_paths.0).insert(service.name);
         }
         Ok(response)

@@ -28,6 +28,11 @@ impl Proxies {
             let found = environment(name).or_else(|| environment(&name.to_uppercase()));
             found.filter(|value| !value.is_empty())
         };
+        let exceptions = find("no_proxy");
+        let everything = |list: &String| list.split(',').any(|entry| entry.trim() == "*");
+        if exceptions.as_ref().is_some_and(everything) {
+            return Proxies::default();
+        }
         // A CGI program's HTTP_PROXY may come from a request's `Proxy:` header.
         let http = match environment("REQUEST_METHOD") {
             Some(_) => environment("http_proxy").filter(|value| !value.is_empty()),
@@ -37,7 +42,7 @@ impl Proxies {
         Proxies {
             http: http.or_else(|| all.clone()).map(Secret::new),
             https: find("https_proxy").or(all).map(Secret::new),
-            exceptions: find("no_proxy"),
+            exceptions,
         }
     }
 
@@ -104,6 +109,12 @@ mod tests {
             from(&[("HTTP_PROXY", "evil"), ("REQUEST_METHOD", "GET")]),
             Proxies::default()
         );
+    }
+
+    #[test]
+    fn a_star_exempts_everything() {
+        let found = from(&[("http_proxy", "a"), ("no_proxy", "x, *")]);
+        assert_eq!(found, Proxies::default());
     }
 
     #[test]
