@@ -6,7 +6,14 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCES: [&str; 5] = ["status", "lifecycle", "synchronous", "version", "string"];
+const SOURCES: [&str; 6] = [
+    "status",
+    "lifecycle",
+    "synchronous",
+    "background",
+    "version",
+    "string",
+];
 
 const HEAD: &str = "\
 /**

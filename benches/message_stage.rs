@@ -25,6 +25,7 @@ fn message_stage(criterion: &mut Criterion) {
         filter_none_fields: false,
         sampling: &sampling,
         now_ms: 1_700_000_000_000,
+        complete: None,
         send_timestamp: false,
     };
     let filtering = Stage {

@@ -83,6 +83,11 @@ typedef int32_t mona_status;
 #define MONA_ERROR_SERVICE (-5)
 
 /**
+ * The background queue's bound is reached; this call enqueued nothing.
+ */
+#define MONA_ERROR_QUEUE_FULL (-6)
+
+/**
  * The client is closed.
  */
 #define MONA_ERROR_CLOSED (-7)
@@ -137,12 +142,16 @@ mona_status mona_client_new(const char *config_json,
 int32_t mona_client_is_active(const mona_client *client);
 
 /**
- * Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on.
+ * Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on. What is
+ * enqueued is delivered as far as the time allows, but a server that has to be left alone is not waited for; the rest is
+ * dropped.
  *
- * @param client      The client; it still has to be freed.
- * @param timeout_ms  How long to wait for calls under way, in milliseconds; 0 does not wait, a negative
- *     number waits for as long as they take.
- * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`.
+ * @param client      The client; it still has to be freed. `mona_stats_json` still works.
+ * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
+ *     negative number waits for as long as they take.
+ * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
+ *     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
+ *     `error_message`; on failure also `error_kind` and `retriable`.
  * @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
@@ -156,7 +165,8 @@ mona_status mona_client_close(mona_client *client,
  * Frees a client. NULL does nothing.
  *
  * Closes it first and waits for calls of other threads that are under way, each of which its time-outs
- * bound. Must be the last call on this client.
+ * bound. What is still enqueued is delivered for up to `queue.free_timeout_ms` (2,000 ms) and dropped then: to
+ * wait longer, or to learn what was dropped, call `mona_client_close` before. Must be the last call on this client.
  *
  * @pre `client` is NULL or came from `mona_client_new` and was not freed yet.
  */
@@ -222,6 +232,68 @@ mona_status mona_service_call(mona_client *client,
                               int64_t args_len,
                               const char *options_json,
                               char **out_json);
+
+/**
+ * Accepts messages and returns at once; a thread of the library delivers them.
+ *
+ * What was accepted is delivered, rejected by the service with a reason, or counted as expired or dropped:
+ * `mona_stats_json` tells. Delivery is in order and at least once. A message without a `contextId` gets one, and one
+ * without a timestamp the time of this call, so that sending it again means the same.
+ *
+ * @param client         The client.
+ * @param messages_json  As for `mona_export_json`.
+ * @param messages_len   Its length in bytes; negative: it is NUL-terminated.
+ * @param options_json   NULL, or an object: `default_action` (text) and `filter_none_fields` (boolean), as for
+ *     `mona_export_json`. NUL-terminated.
+ * @param out_json       May be NULL. Receives a document, to be freed with `mona_string_free`:
+ *     `success`, `accepted`, `failed`, `failure_reasons` (by index), `sampled_out`, `empty`, `error_message`; on failure also
+ *     `error_kind` and `retriable`.
+ * @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
+ *     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block`.
+ *     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one; `failure_reasons` says which and why.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *
+ * The key `queue` of the configuration sets bounds, batches, waits and what happens when there is no room. The
+ * first call that enqueues starts the thread. It never waits for the network.
+ *
+ * @pre As for `mona_export_json`.
+ */
+mona_status mona_enqueue_json(mona_client *client,
+                              const char *messages_json,
+                              int64_t messages_len,
+                              const char *options_json,
+                              char **out_json);
+
+/**
+ * Waits until every message that was accepted before this call is settled: delivered, rejected, expired or
+ * dropped. Does not linger, but waits as long as a server has to be left alone.
+ *
+ * @param client      The client.
+ * @param timeout_ms  How long to wait, in milliseconds; negative: as long as it takes.
+ * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`:
+ *     `success`, `pending` (how many of those messages are not settled), `error_message`; on failure also
+ *     `error_kind` and `retriable`.
+ * @return `MONA_OK`: all are settled. `MONA_TIMEOUT`: some are not; they stay in the queue.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *
+ * @pre `client` is NULL or a client that was not freed; `out_json` is NULL or writable.
+ */
+mona_status mona_flush(mona_client *client,
+                       int64_t timeout_ms,
+                       char **out_json);
+
+/**
+ * Tells how the background delivery is going. Never waits.
+ *
+ * @param client    The client.
+ * @param out_json  Receives a document, to be freed with `mona_string_free`: `success`, `error_message` and the
+ *     statistics that docs/statistics.md lists.
+ * @return `MONA_OK`, `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *
+ * @pre `client` is NULL or a client that was not freed; `out_json` is NULL or writable.
+ */
+mona_status mona_stats_json(mona_client *client,
+                            char **out_json);
 
 /**
  * The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.

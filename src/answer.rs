@@ -30,6 +30,14 @@ impl<'a> Failure<'a> {
         }
     }
 
+    /// Of an error and its text, or of none.
+    pub fn of(error: Option<&Error>, message: Option<&'a str>) -> Self {
+        match (error, message) {
+            (Some(error), Some(message)) => Failure::new(error, message),
+            _ => Failure::none(),
+        }
+    }
+
     pub fn new(error: &Error, message: &'a str) -> Self {
         Failure {
             error_message: Some(message),
@@ -51,6 +59,14 @@ impl Answer {
         match serde_json::to_string(document) {
             Ok(document) => Answer { status, document },
             Err(error) => Answer::internal(&error.to_string()),
+        }
+    }
+
+    /// Success that nobody wants to read about: no document is made.
+    pub fn unread() -> Answer {
+        Answer {
+            status: Status::Ok,
+            document: String::new(),
         }
     }
 
@@ -90,6 +106,7 @@ pub fn status_of(error: &Error, family: Family, config: &Config) -> Status {
         Error::InvalidArgument { .. } => return Status::InvalidArgument,
         Error::Initialization(_) => return Status::Initialization,
         Error::Closed => return Status::Closed,
+        Error::QueueFull => return Status::QueueFull,
         Error::Internal(_) => return Status::Internal,
         Error::Authentication { .. } => Family::Authentication,
         _ => family,

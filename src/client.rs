@@ -2,25 +2,45 @@
 #![forbid(unsafe_code)]
 
 use crate::account::Account;
-use crate::answer::{Answer, status_of};
+use crate::answer::{Answer, Failure, status_of};
 use crate::config::Config;
 use crate::error::Error;
 use crate::export::Exporter;
 use crate::factors::Factors;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
+use crate::queue::{Enqueuer, Queue};
 use crate::services::{Caller, OlderPaths};
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
+use serde::Serialize;
+use serde_json::Value;
 use std::sync::Arc;
 
 pub struct Client {
     config: Arc<Config>,
-    account: Account,
+    account: Arc<Account>,
     logger: Logger,
     factors: Factors,
     older_paths: OlderPaths,
+    queue: Arc<Queue>,
     gate: Gate,
+}
+
+#[derive(Serialize)]
+struct Flushing<'a> {
+    success: bool,
+    pending: u64,
+    #[serde(flatten)]
+    failure: Failure<'a>,
+}
+
+#[derive(Serialize)]
+struct Closing<'a> {
+    success: bool,
+    undelivered: u64,
+    #[serde(flatten)]
+    failure: Failure<'a>,
 }
 
 impl Client {
@@ -36,7 +56,8 @@ impl Client {
             Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
         };
         let client = Client {
-            account,
+            account: Arc::new(account),
+            queue: Queue::new(config.queue.clone()),
             factors: Factors::new(&config),
             older_paths: OlderPaths::default(),
             gate: Gate::default(),
@@ -98,13 +119,70 @@ impl Client {
         self.within(|| self.caller().call(name, arguments, options))
     }
 
-    /// Refuses new calls and waits for those under way; a negative time-out waits as long as they take.
+    /// Enqueues messages; makes no document of a success unless it is `wanted`.
+    pub fn enqueue(&self, messages: &str, options: Option<&str>, wanted: bool) -> Answer {
+        self.within(|| {
+            let enqueuer = Enqueuer {
+                config: &self.config,
+                account: &self.account,
+                logger: &self.logger,
+                factors: &self.factors,
+                queue: &self.queue,
+                wanted,
+            };
+            enqueuer.enqueue(messages, options)
+        })
+    }
+
+    /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
+    pub fn flush(&self, timeout_ms: i64) -> Answer {
+        let pending = self
+            .queue
+            .flush(Deadline::after(timeout_ms.try_into().ok()));
+        let error = (pending > 0).then_some(Error::StillPending);
+        let text = error.as_ref().map(Error::to_string);
+        let document = Flushing {
+            success: error.is_none(),
+            pending,
+            failure: Failure::of(error.as_ref(), text.as_deref()),
+        };
+        let status = if pending == 0 {
+            Status::Ok
+        } else {
+            Status::Timeout
+        };
+        Answer::new(status, &document)
+    }
+
+    pub fn statistics(&self) -> Answer {
+        let mut members = self.queue.statistics();
+        members.insert("success".to_owned(), true.into());
+        members.insert("error_message".to_owned(), Value::Null);
+        Answer::new(Status::Ok, &members)
+    }
+
+    /// Refuses new calls, delivers what is enqueued and waits for calls under way; a negative time-out
+    /// waits as long as they take.
     pub fn close(&self, timeout_ms: i64) -> Answer {
-        if self.gate.close(Deadline::after(timeout_ms.try_into().ok())) {
-            return Answer::success();
-        }
-        let error = Error::StillBusy;
-        Answer::failure(Status::Timeout, &error)
+        let deadline = Deadline::after(timeout_ms.try_into().ok());
+        let quiet = self.gate.close(deadline);
+        let undelivered = self.queue.close(deadline);
+        let error = if quiet { None } else { Some(Error::StillBusy) };
+        let text = error.as_ref().map(Error::to_string);
+        let document = Closing {
+            success: quiet,
+            undelivered,
+            failure: Failure::of(error.as_ref(), text.as_deref()),
+        };
+        Answer::new(if quiet { Status::Ok } else { Status::Timeout }, &document)
+    }
+
+    /// As [`Client::close`], for a client that is about to be dropped: calls under way are waited for, the
+    /// queue as long as the configuration says.
+    pub fn close_for_good(&self) {
+        self.gate.close(Deadline::after(None));
+        let patience = u64::from(self.config.queue.free_timeout_ms);
+        self.queue.close(Deadline::after(Some(patience)));
     }
 
     fn caller(&self) -> Caller<'_> {

@@ -30,8 +30,12 @@ pub enum Error {
     ResponseTooLarge { server: &'static str, limit: usize },
     #[error("{0}")]
     UnexpectedResponse(String),
+    #[error("The background queue has no room for this call's messages: none was accepted")]
+    QueueFull,
     #[error("The client is closed")]
     Closed,
+    #[error("Messages accepted before are not settled yet")]
+    StillPending,
     #[error("Calls of this client are still under way")]
     StillBusy,
     #[error("Internal error: {0}")]
@@ -59,7 +63,9 @@ impl Error {
             Error::Redirect { .. } => "redirect",
             Error::ResponseTooLarge { .. } => "response_too_large",
             Error::UnexpectedResponse(_) => "unexpected_response",
+            Error::QueueFull => "queue_full",
             Error::Closed => "closed",
+            Error::StillPending => "still_pending",
             Error::StillBusy => "still_busy",
             Error::Internal(_) => "internal",
         }
@@ -68,7 +74,11 @@ impl Error {
     /// Whether the same call may succeed later without a change by the caller.
     pub fn retriable(&self) -> bool {
         match self {
-            Error::Connection { .. } | Error::Timeout { .. } | Error::StillBusy => true,
+            Error::Connection { .. }
+            | Error::Timeout { .. }
+            | Error::StillBusy
+            | Error::StillPending
+            | Error::QueueFull => true,
             Error::Authentication { retriable, .. } => *retriable,
             Error::Refused { status, .. } => is_retriable_status(*status),
             _ => false,

@@ -74,6 +74,11 @@ impl Factors {
         lock(&self.state).sampling.clone()
     }
 
+    /// The sampling as last known, without asking the service.
+    pub fn known(&self) -> Arc<Sampling> {
+        lock(&self.state).sampling.clone()
+    }
+
     /// Fetches the factors; an error if the service does not know the configured name.
     pub fn fetch(&self, caller: &Caller, deadline: Deadline) -> Result<(), Error> {
         let Some(name) = &caller.config.sampling_config_name else {

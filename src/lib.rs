@@ -10,6 +10,7 @@ pub mod config;
 pub mod error;
 pub mod ffi;
 pub mod message;
+pub mod queue;
 pub mod services;
 pub mod status;
 
@@ -23,4 +24,5 @@ mod options;
 mod random;
 mod raw;
 mod sync;
+mod thread;
 mod transport;

@@ -20,12 +20,13 @@ pub enum Status {
     Authentication = -3,
     Export = -4,
     Service = -5,
+    QueueFull = -6,
     Closed = -7,
     Internal = -8,
 }
 
 impl Status {
-    pub const ALL: [Status; 10] = [
+    pub const ALL: [Status; 11] = [
         Status::Ok,
         Status::Failed,
         Status::Timeout,
@@ -34,6 +35,7 @@ impl Status {
         Status::Authentication,
         Status::Export,
         Status::Service,
+        Status::QueueFull,
         Status::Closed,
         Status::Internal,
     ];
@@ -64,6 +66,7 @@ impl Status {
             Status::Authentication => c"MONA_ERROR_AUTHENTICATION",
             Status::Export => c"MONA_ERROR_EXPORT",
             Status::Service => c"MONA_ERROR_SERVICE",
+            Status::QueueFull => c"MONA_ERROR_QUEUE_FULL",
             Status::Closed => c"MONA_ERROR_CLOSED",
             Status::Internal => c"MONA_ERROR_INTERNAL",
         }

@@ -33,6 +33,11 @@ fn the_page_of_configuration_keys_is_what_their_table_says() {
 }
 
 #[test]
+fn the_page_of_statistics_is_what_their_table_says() {
+    check("docs/statistics.md", &mona::queue::markdown());
+}
+
+#[test]
 fn the_page_of_services_is_what_their_table_says() {
     check("docs/services.md", &mona::services::markdown());
 }

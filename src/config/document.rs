@@ -1,6 +1,6 @@
 //! Writes `docs/configuration.md` from the table of keys.
 
-use super::keys::{GROUPS, Key};
+use super::keys::{GROUPS, Key, QUEUE_GROUPS};
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -23,7 +23,7 @@ there), something that the Python package reads from the environment only, or li
 /// The whole page.
 pub fn markdown() -> String {
     let mut page = HEAD.to_owned();
-    for (title, keys) in GROUPS {
+    for (title, keys) in GROUPS.iter().chain(QUEUE_GROUPS) {
         let _ = write!(
             page,
             "\n## {title}\n\n| key | type | default | environment | from | meaning |\n|---|---|---|---|---|---|\n"
@@ -56,6 +56,8 @@ fn row(key: &Key) -> String {
 fn default_text(source: &str) -> String {
     match source {
         "None" => "none".into(),
+        "Defaults" => "each key's own".into(),
+        "Overflow::Reject" => "`\"reject\"`".into(),
         text if text.starts_with('"') => format!("`{text}`"),
         number => format!("`{}`", number.trim_end_matches("u32").replace('_', "")),
     }

@@ -1,7 +1,7 @@
 //! The table of configuration keys: the only place that knows their names, types, ranges, defaults,
 //! environment variables and documentation.
 
-use super::setting::{Range, Rates, Secret, Setting};
+use super::setting::{Defaults, Overflow, Range, Rates, Secret, Setting};
 use crate::error::Error;
 use serde_json::{Map, Value};
 
@@ -18,14 +18,14 @@ pub struct Key {
 }
 
 macro_rules! settings {
-    ($($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
-        env $environment:expr, from $origin:literal, $doc:literal;)* })*) => {
-        /// Everything a client can be told, resolved from its configuration object and the environment.
+    ($(#[$attribute:meta])* $config:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+        env $environment:expr, from $origin:literal, $doc:literal;)* })* }) => {
+        $(#[$attribute])*
         #[derive(Clone, Debug)]
-        pub struct Config { $($(#[doc = $doc] pub $name: $type,)*)* }
+        pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* }
 
         /// Group titles and their rows, in the order of the documentation.
-        pub const GROUPS: &[(&str, &[Key])] = &[$(($group, &[$(Key {
+        pub const $groups: &[(&str, &[Key])] = &[$(($group, &[$(Key {
             name: stringify!($name),
             kind: <$type as Setting>::KIND,
             default: stringify!($default),
@@ -35,12 +35,18 @@ macro_rules! settings {
             doc: $doc,
         },)*]),)*];
 
-        impl Config {
+        impl Default for $config {
+            fn default() -> Self {
+                $config { $($($name: <$type>::from($default),)*)* }
+            }
+        }
+
+        impl $config {
             pub(super) fn resolve(
                 object: &Map<String, Value>,
                 environment: &dyn Fn(&str) -> Option<String>,
-            ) -> Result<Config, Error> {
-                Ok(Config { $($($name: resolve(
+            ) -> Result<$config, Error> {
+                Ok($config { $($($name: resolve(
                     stringify!($name),
                     settings!(@range $($low, $high)?),
                     &$environment,
@@ -55,6 +61,8 @@ macro_rules! settings {
 }
 
 settings! {
+    /// Everything a client can be told, resolved from its configuration object and the environment.
+    Config, GROUPS {
     "Identity" {
         api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY", "MONA_SDK_OIDC_CLIENT_ID"], from "mona_sdk 0.0.51",
             "The API key of the Mona account (in mode `OIDC` the client id).";
@@ -143,11 +151,55 @@ settings! {
         logging_level: Option<String> = None, env ["MONA_SDK_LOGGING_LEVEL", "MONA_LOGGING_LEVEL"], from "mona_sdk 0.0.51 (environment only)",
             "The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or Python's number for it. Nothing is logged without it, or with a word that is no level.";
     }
-}
+    "Background export" {
+        queue: QueueConfig = Defaults, env [], from "libmona",
+            "How `mona_enqueue_json` keeps and delivers messages: an object with the keys below.";
+    }
+}}
+
+settings! {
+    /// What the key `queue` holds.
+    QueueConfig, QUEUE_GROUPS {
+    "Background export: keys of `queue`" {
+        max_messages: u32 = 100_000u32, [1.0 to 4000000000.0], env [], from "libmona",
+            "How many messages may wait in memory, those being sent included.";
+        max_bytes: u32 = 33_554_432u32, [1024.0 to 4000000000.0], env [], from "libmona",
+            "How many bytes they may have, 9 for the upkeep of each included.";
+        max_message_bytes: u32 = 1_048_576u32, [64.0 to 1000000000.0], env [], from "libmona",
+            "The largest message that is accepted, in bytes as it is sent.";
+        overflow: Overflow = Overflow::Reject, env [], from "libmona",
+            "What happens to a call that does not fit: `reject` (`MONA_ERROR_QUEUE_FULL` at once), `block` (waits up to `block_ms` first) or `drop_oldest` (makes room; what is dropped is counted).";
+        block_ms: u32 = 1_000u32, [0.0 to 3600000.0], env [], from "libmona",
+            "How long a call waits for room with `overflow` `block`, in milliseconds.";
+        batch_messages: u32 = 1_000u32, [1.0 to 1000000.0], env [], from "libmona",
+            "The most messages in one request.";
+        batch_bytes: u32 = 1_048_576u32, [64.0 to 1000000000.0], env [], from "libmona",
+            "The most bytes of messages in one request; a larger message goes alone. A request is sent at once when it has four fifths of either.";
+        linger_ms: u32 = 500u32, [0.0 to 3600000.0], env [], from "libmona",
+            "How long a message waits for others to share its request, in milliseconds.";
+        time_to_live_ms: u32 = 300_000u32, [1.0 to 4000000000.0], env [], from "libmona",
+            "How long delivery is tried, in milliseconds; then a message is given up and counted as `expired`.";
+        back_off_first_ms: u32 = 500u32, [1.0 to 3600000.0], env [], from "libmona",
+            "The shortest wait after a failed request, in milliseconds.";
+        back_off_longest_ms: u32 = 60_000u32, [1.0 to 3600000.0], env [], from "libmona",
+            "What the waits grow to, in milliseconds. A server's `Retry-After` may make one longer, up to an hour.";
+        pause_first_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
+            "How often the service is asked again, in milliseconds, when it lets nobody in (a failed login, 401, 403, 404, 405, 410, a redirect): at first.";
+        pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
+            "The same, in the long run.";
+        free_timeout_ms: u32 = 2_000u32, [0.0 to 3600000.0], env [], from "libmona",
+            "How long `mona_client_free` tries to deliver what `mona_client_close` was not asked to, in milliseconds.";
+    }
+}}
 
 /// All rows, without their groups.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
     GROUPS.iter().flat_map(|(_, keys)| keys.iter())
+}
+
+/// All rows of `queue`.
+pub fn queue_keys() -> impl Iterator<Item = &'static Key> {
+    QUEUE_GROUPS.iter().flat_map(|(_, keys)| keys.iter())
 }
 
 /// The value of one key: from the object, else from the environment, else none.
@@ -178,7 +230,8 @@ fn resolve<T: Setting>(
         }
         _ => Ok(value),
     });
-    value
-        .map(Some)
-        .map_err(|problem| Error::Initialization(format!("{source} {problem}")))
+    value.map(Some).map_err(|problem| {
+        let space = if problem.starts_with('.') { "" } else { " " };
+        Error::Initialization(format!("{source}{space}{problem}"))
+    })
 }

@@ -7,9 +7,9 @@ mod nearest;
 mod setting;
 
 pub use document::markdown;
-pub use keys::{Config, keys};
+pub use keys::{Config, QueueConfig, keys};
 pub(crate) use nearest::did_you_mean;
-pub use setting::{Rates, Secret};
+pub use setting::{Overflow, Rates, Secret};
 
 use crate::error::Error;
 use serde_json::{Map, Value};

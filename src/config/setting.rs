@@ -1,5 +1,7 @@
 //! The types that a configuration value can have, and how each is read.
 
+use super::did_you_mean;
+use super::keys::{QueueConfig, queue_keys};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,6 +41,17 @@ impl fmt::Debug for Secret {
         f.write_str("(secret)")
     }
 }
+
+/// What happens to messages that the queue has no room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    Reject,
+    Block,
+    DropOldest,
+}
+
+/// Stands for the defaults of an object of keys.
+pub struct Defaults;
 
 /// Sampling rates by context class.
 pub type Rates = BTreeMap<String, f64>;
@@ -189,5 +202,52 @@ impl Setting for Option<Rates> {
         let value =
             serde_json::from_str(text).map_err(|e| format!("must be a JSON object: {e}"))?;
         Self::from_json(&value)
+    }
+}
+
+impl Setting for Overflow {
+    const KIND: &'static str = "word";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::from_text(value.as_str().unwrap_or_default())
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "reject" => Ok(Overflow::Reject),
+            "block" => Ok(Overflow::Block),
+            "drop_oldest" => Ok(Overflow::DropOldest),
+            _ => Err("must be reject, block or drop_oldest".to_owned()),
+        }
+    }
+}
+
+impl Setting for QueueConfig {
+    const KIND: &'static str = "object";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        let object = value.as_object().ok_or("must be an object")?;
+        for name in object.keys() {
+            if !queue_keys().any(|key| key.name == name) {
+                let hint = did_you_mean(name, queue_keys().map(|key| key.name));
+                return Err(format!("has no key {name:?}{hint}"));
+            }
+        }
+        QueueConfig::resolve(object, &|_| None).map_err(|error| {
+            let text = error.to_string();
+            format!(".{}", text.trim_start_matches("config_json: "))
+        })
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let value =
+            serde_json::from_str(text).map_err(|e| format!("must be a JSON object: {e}"))?;
+        Self::from_json(&value)
+    }
+}
+
+impl From<Defaults> for QueueConfig {
+    fn from(_: Defaults) -> Self {
+        QueueConfig::default()
     }
 }

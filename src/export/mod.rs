@@ -9,14 +9,14 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::factors::Factors;
 use crate::log::{Level, Logger};
-use crate::message::{Envelope, Stage, Staged, json};
+use crate::message::{Envelope, Stage, Staged, text};
 use crate::options::Options;
 use crate::services::Caller;
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
-use verdict::{Reasons, Verdict};
+pub use verdict::{Reasons, Verdict};
 
 const OPTIONS: &[&str] = &["timeout_ms", "default_action", "filter_none_fields"];
 
@@ -59,6 +59,7 @@ impl Exporter<'_> {
             filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
             sampling: &sampling,
             now_ms: now_ms(),
+            complete: None,
             send_timestamp: self.config.use_send_timestamp_field,
         };
         let mut staged = stage.run(messages)?;
@@ -111,7 +112,7 @@ impl Exporter<'_> {
             failure_reasons: &verdict.reasons,
             sampled_out: staged.sampled_out,
             empty: staged.empty,
-            failure: failure(error.as_ref(), text.as_deref()),
+            failure: Failure::of(error.as_ref(), text.as_deref()),
         };
         let Some(error) = error else {
             return Answer::new(Status::Ok, &document);
@@ -144,7 +145,7 @@ impl Exporter<'_> {
 
     /// Writes the failed messages to the log, those only.
     fn log_failed(&self, reasons: &Reasons, messages: &str) {
-        for (index, message) in json::elements(messages).enumerate() {
+        for (index, message) in text::elements(messages).enumerate() {
             if reasons.names(index) {
                 self.logger.log(
                     Level::Error,
@@ -155,14 +156,8 @@ impl Exporter<'_> {
     }
 }
 
-fn failure<'a>(error: Option<&Error>, text: Option<&'a str>) -> Failure<'a> {
-    match (error, text) {
-        (Some(error), Some(text)) => Failure::new(error, text),
-        _ => Failure::none(),
-    }
-}
-
-fn now_ms() -> u64 {
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since
         .map(|since| since.as_millis() as u64)

@@ -86,6 +86,23 @@ impl Verdict {
         self
     }
 
+    /// The failed messages by their place in the request, with their reasons; `None` where the service does
+    /// not say which they are.
+    pub fn by_index(&self, sent: usize) -> Option<Vec<(usize, String)>> {
+        if self.failed == 0 {
+            return Some(Vec::new());
+        }
+        let Reasons::ByMessage(Members(entries)) = &self.reasons else {
+            return None;
+        };
+        let entry = |(key, reason): &(String, Box<RawValue>)| {
+            let index = key.parse().ok().filter(|index| *index < sent)?;
+            Some((index, raw::words(reason)))
+        };
+        let named: Option<Vec<_>> = entries.iter().map(entry).collect();
+        named.filter(|named| named.len() == self.failed)
+    }
+
     /// The failure of the call, if any message failed.
     pub fn error(&self, total: usize) -> Option<Error> {
         let mut text = match &self.reasons {

@@ -90,12 +90,16 @@ pub unsafe extern "C" fn mona_client_is_active(client: *const mona_client) -> i3
     i32::from(quiet(false, active))
 }
 
-/// Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on.
+/// Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on. What is
+/// enqueued is delivered as far as the time allows, but a server that has to be left alone is not waited for; the rest is
+/// dropped.
 ///
-/// @param client      The client; it still has to be freed.
-/// @param timeout_ms  How long to wait for calls under way, in milliseconds; 0 does not wait, a negative
-///     number waits for as long as they take.
-/// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`.
+/// @param client      The client; it still has to be freed. `mona_stats_json` still works.
+/// @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
+///     negative number waits for as long as they take.
+/// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
+///     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
+///     `error_message`; on failure also `error_kind` and `retriable`.
 /// @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
@@ -116,7 +120,8 @@ pub unsafe extern "C" fn mona_client_close(
 /// Frees a client. NULL does nothing.
 ///
 /// Closes it first and waits for calls of other threads that are under way, each of which its time-outs
-/// bound. Must be the last call on this client.
+/// bound. What is still enqueued is delivered for up to `queue.free_timeout_ms` (2,000 ms) and dropped then: to
+/// wait longer, or to learn what was dropped, call `mona_client_close` before. Must be the last call on this client.
 ///
 /// # Safety
 /// `client` is NULL or came from `mona_client_new` and was not freed yet.
@@ -128,6 +133,6 @@ pub unsafe extern "C" fn mona_client_free(client: *mut mona_client) {
     quiet((), || {
         // SAFETY: by the caller's promise it came from `Box::into_raw` and is freed once.
         let handle = unsafe { Box::from_raw(client) };
-        handle.client.close(-1);
+        handle.client.close_for_good();
     });
 }

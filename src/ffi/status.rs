@@ -24,6 +24,8 @@ pub const MONA_ERROR_AUTHENTICATION: mona_status = -3;
 pub const MONA_ERROR_EXPORT: mona_status = -4;
 /// A service call failed, and `raise_service_exceptions` is true.
 pub const MONA_ERROR_SERVICE: mona_status = -5;
+/// The background queue's bound is reached; this call enqueued nothing.
+pub const MONA_ERROR_QUEUE_FULL: mona_status = -6;
 /// The client is closed.
 pub const MONA_ERROR_CLOSED: mona_status = -7;
 /// A bug in the library. The host is safe: the call has ended and the client can still be used.
@@ -53,6 +55,7 @@ mod tests {
             MONA_ERROR_AUTHENTICATION,
             MONA_ERROR_EXPORT,
             MONA_ERROR_SERVICE,
+            MONA_ERROR_QUEUE_FULL,
             MONA_ERROR_CLOSED,
             MONA_ERROR_INTERNAL,
         ];

@@ -6,6 +6,7 @@
 
 pub mod json;
 mod sampling;
+pub mod text;
 mod wire;
 
 pub use sampling::{Sampling, bucket};
@@ -17,6 +18,9 @@ use wire::{Fate, Writer};
 /// Messages nested deeper than this are rejected: JSON parsers of common services give up near there.
 pub const MAX_DEPTH: usize = 1_000;
 
+/// What a request's body begins with.
+const OPENING: &[u8] = b"{\"messages\":[";
+
 /// The argument that carries messages, as errors name it.
 const ARGUMENT: &str = "messages_json";
 
@@ -27,8 +31,17 @@ pub struct Stage<'a> {
     pub sampling: &'a Sampling,
     /// Milliseconds since 1970, for messages without a timestamp.
     pub now_ms: u64,
+    /// Complete messages, so that sending one again means the same: those without a context id get one, those
+    /// without an action this.
+    pub complete: Option<Completion<'a>>,
     /// Name the timestamp `sendTimestamp` on the wire, not `exportTimestamp`.
     pub send_timestamp: bool,
+}
+
+/// What messages are completed with.
+#[derive(Clone, Copy, Default)]
+pub struct Completion<'a> {
+    pub default_action: Option<&'a str>,
 }
 
 /// What became of the caller's messages.
@@ -36,6 +49,8 @@ pub struct Stage<'a> {
 pub struct Staged {
     /// The request body up to its last message.
     pub(crate) body: Vec<u8>,
+    /// Where each message ends in it.
+    pub(crate) ends: Vec<u32>,
     /// The caller's index of each message in the body, in order.
     pub indices: Vec<u32>,
     /// The caller's index and the reason of each message that cannot be one.
@@ -53,7 +68,7 @@ impl Stage<'_> {
     pub fn run(&self, text: &str) -> Result<Staged, Error> {
         let mut staged = Staged::default();
         staged.body.reserve(text.len() + text.len() / 4 + 256);
-        staged.body.extend_from_slice(b"{\"messages\":[");
+        staged.body.extend_from_slice(OPENING);
         let mut scanner = Scanner::new(text);
         match scanner.peek() {
             Some(b'[') => self.array(&mut scanner, &mut staged),
@@ -96,6 +111,7 @@ impl Stage<'_> {
         match fate {
             Fate::Send => {
                 staged.indices.push(index);
+                staged.ends.push(staged.body.len() as u32);
                 return Ok(());
             }
             Fate::SampledOut => staged.sampled_out += 1,
@@ -115,17 +131,16 @@ pub struct Envelope<'a> {
     pub sample_config_name: Option<&'a str>,
 }
 
-impl Staged {
-    /// Takes the request body, completed.
-    pub fn request_body(&mut self, envelope: &Envelope) -> Vec<u8> {
-        let mut body = std::mem::take(&mut self.body);
+impl Envelope<'_> {
+    /// Completes a body that ends with its last message.
+    pub fn close(&self, body: &mut Vec<u8>) {
         body.push(b']');
         let optional =
             |value: Option<&'_ str>| value.filter(|text| !text.is_empty()).map(str::to_owned);
         for (key, value) in [
-            ("userId", Some(envelope.user_id.to_owned())),
-            ("defaultAction", optional(envelope.default_action)),
-            ("sampleConfigName", optional(envelope.sample_config_name)),
+            ("userId", Some(self.user_id.to_owned())),
+            ("defaultAction", optional(self.default_action)),
+            ("sampleConfigName", optional(self.sample_config_name)),
         ] {
             if let Some(value) = value {
                 let member = format!(",\"{key}\":{}", serde_json::Value::from(value));
@@ -133,7 +148,25 @@ impl Staged {
             }
         }
         body.push(b'}');
+    }
+}
+
+impl Staged {
+    /// Takes the request body, completed.
+    pub fn request_body(&mut self, envelope: &Envelope) -> Vec<u8> {
+        let mut body = std::mem::take(&mut self.body);
+        envelope.close(&mut body);
         body
+    }
+
+    /// The messages as they stand on the wire.
+    pub fn messages(&self) -> impl Iterator<Item = &[u8]> + Clone {
+        let mut start = OPENING.len();
+        self.ends.iter().map(move |end| {
+            let message = self.body.get(start..*end as usize).unwrap_or_default();
+            start = *end as usize + 1;
+            message
+        })
     }
 
     /// How many messages the caller gave.

@@ -11,6 +11,7 @@ fn run_with<'a>(text: &str, change: impl FnOnce(&mut Stage<'a>)) -> Result<Stage
         filter_none_fields: false,
         sampling: &EVERYTHING,
         now_ms: 1_700_000_000_000,
+        complete: None,
         send_timestamp: false,
     };
     change(&mut stage);
@@ -216,4 +217,29 @@ fn depth_is_the_messages_own_failure() {
         staged.rejected,
         [(0, "nested deeper than 1000 levels".to_owned())]
     );
+}
+
+#[test]
+fn completed_messages_mean_the_same_when_they_are_sent_again() {
+    let text = r#"[{"message":{"a":1},"contextClass":"C"},{"message":{"a":1},"contextClass":"C","contextId":null,"action":null},
+        {"message":{"a":1},"contextClass":"C","contextId":"i","action":"NEW"}]"#;
+    let complete = Some(Completion {
+        default_action: Some("ADD"),
+    });
+    let staged = run_with(text, |stage| stage.complete = complete).unwrap();
+    let messages: Vec<serde_json::Value> = staged
+        .messages()
+        .map(|message| serde_json::from_slice(message).unwrap())
+        .collect();
+    let ids: Vec<_> = messages
+        .iter()
+        .map(|m| m["contextId"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!((ids[0].len(), ids[1].len(), ids[2].as_str()), (36, 36, "i"));
+    assert_ne!(ids[0], ids[1]);
+    let actions: Vec<_> = messages
+        .iter()
+        .map(|m| m["action"].as_str().unwrap())
+        .collect();
+    assert_eq!(actions, ["ADD", "ADD", "NEW"]);
 }

@@ -1,6 +1,7 @@
 //! One message: from the caller's object to the one on the wire.
 
-use super::json::{Kind, Scanner, Span, StringToken, SyntaxError, Value, unescape};
+use super::json::{Kind, Scanner, Span, StringToken, SyntaxError, Value};
+use super::text::unescape;
 use super::{MAX_DEPTH, Stage};
 use std::borrow::Cow;
 
@@ -32,6 +33,7 @@ pub struct Writer<'a> {
     content: Content,
     class: Option<Value>,
     id: Option<Value>,
+    action: Option<Value>,
     timestamp: Option<Span>,
     /// A timestamp under the newer name, which wins over the older.
     newer_timestamp: bool,
@@ -48,6 +50,7 @@ impl<'a> Writer<'a> {
             content: Content::Missing,
             class: None,
             id: None,
+            action: None,
             timestamp: None,
             newer_timestamp: false,
             older_timestamp: false,
@@ -78,6 +81,7 @@ impl<'a> Writer<'a> {
             }
         }
         self.push_timestamp(scanner);
+        self.complete();
         self.body.push(b'}');
         Ok(self.fate(scanner))
     }
@@ -95,8 +99,11 @@ impl<'a> Writer<'a> {
                 Ok(())
             }
             b"contextId" => {
-                let value = self.plain(scanner, b"\"contextId\"")?;
-                self.id = Some(value);
+                self.id = self.completable(scanner, b"\"contextId\"")?;
+                Ok(())
+            }
+            b"action" => {
+                self.action = self.completable(scanner, b"\"action\"")?;
                 Ok(())
             }
             b"exportTimestamp" => self.timestamp(scanner, false),
@@ -129,6 +136,41 @@ impl<'a> Writer<'a> {
         self.push_key(key);
         self.body.extend_from_slice(scanner.slice(value.span));
         Ok(value)
+    }
+
+    /// A member that is copied, unless it is null and will be completed.
+    fn completable(
+        &mut self,
+        scanner: &mut Scanner,
+        key: &[u8],
+    ) -> Result<Option<Value>, SyntaxError> {
+        let value = self.scan(scanner)?;
+        let given = value.kind != Kind::Null;
+        if given || self.stage.complete.is_none() {
+            self.push_key(key);
+            self.body.extend_from_slice(scanner.slice(value.span));
+        }
+        Ok(given.then_some(value))
+    }
+
+    fn complete(&mut self) {
+        let Some(completion) = self.stage.complete else {
+            return;
+        };
+        if self.id.is_none() {
+            let id = uuid::Uuid::new_v4().hyphenated();
+            let mut buffer = uuid::Uuid::encode_buffer();
+            self.push_key(b"\"contextId\"");
+            self.body.push(b'"');
+            self.body
+                .extend_from_slice(id.encode_lower(&mut buffer).as_bytes());
+            self.body.push(b'"');
+        }
+        if let (None, Some(action)) = (self.action, completion.default_action) {
+            self.push_key(b"\"action\"");
+            let action = serde_json::Value::from(action).to_string();
+            self.body.extend_from_slice(action.as_bytes());
+        }
     }
 
     fn timestamp(&mut self, scanner: &mut Scanner, newer: bool) -> Result<(), SyntaxError> {
@@ -237,9 +279,8 @@ impl<'a> Writer<'a> {
         }
         let sampling = self.stage.sampling;
         if !sampling.keeps_all() {
-            let id = self.id.filter(|id| id.kind != Kind::Null);
-            let id = id.map(|id| text(scanner, id));
-            if !sampling.keep(&text(scanner, class), id.as_deref()) {
+            let id = self.id.map(|id| meaning(scanner, id));
+            if !sampling.keep(&meaning(scanner, class), id.as_deref()) {
                 return Fate::SampledOut;
             }
         }
@@ -308,7 +349,7 @@ fn name<'t>(scanner: &Scanner<'t>, key: StringToken) -> Cow<'t, [u8]> {
 }
 
 /// What a class or an id means; one that is not a string counts as its JSON text.
-fn text<'t>(scanner: &Scanner<'t>, value: Value) -> Cow<'t, str> {
+fn meaning<'t>(scanner: &Scanner<'t>, value: Value) -> Cow<'t, str> {
     let token = scanner.slice(value.span);
     match value.kind {
         Kind::String { escaped: true } => Cow::Owned(unescape(token)),

@@ -5,8 +5,8 @@
 #![forbid(unsafe_code)]
 
 mod proxy;
+mod resolver;
 mod response;
-mod thread;
 mod tls;
 
 pub use proxy::Proxies;
@@ -15,6 +15,7 @@ pub use response::Response;
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::sync::{Deadline, lock};
+use crate::thread;
 use bytes::Bytes;
 use once_cell::sync::{Lazy, OnceCell};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -142,9 +143,9 @@ fn build(settings: &Settings) -> Result<reqwest::blocking::Client, String> {
         .connect_timeout(settings.connect_timeout)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .timeout(None)
-        .dns_resolver(Arc::new(thread::Resolver))
+        .dns_resolver(Arc::new(resolver::Resolver))
         .connector_layer(tower::util::MapRequestLayer::new(|request| {
-            thread::name_transport_thread();
+            thread::name_current(c"mona-http");
             request
         }))
         .tls_backend_preconfigured(tls::config(settings.ca_file.clone())?);

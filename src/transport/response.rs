@@ -2,12 +2,15 @@
 
 use super::failure;
 use crate::error::Error;
-use reqwest::header::{CONTENT_TYPE, LOCATION};
+use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use std::borrow::Cow;
 use std::io::Read;
+use std::time::{Duration, SystemTime};
 
 pub struct Response {
     pub status: u16,
+    /// How long the server asks to be left alone.
+    pub retry_after: Option<Duration>,
     body: Vec<u8>,
     latin1: bool,
 }
@@ -17,6 +20,7 @@ impl Response {
     pub fn with(status: u16, body: &str) -> Response {
         Response {
             status,
+            retry_after: None,
             body: body.into(),
             latin1: false,
         }
@@ -54,6 +58,8 @@ pub fn read(
         .and_then(|value| value.to_str().ok())
         .unwrap_or_default();
     let latin1 = declares_latin1(content_type);
+    let asked = response.headers().get(RETRY_AFTER);
+    let retry_after = asked.and_then(|value| retry_after(value.to_str().ok()?));
     let expected = response.content_length().unwrap_or_default() as usize;
     let mut body = Vec::with_capacity(expected.min(limit));
     let read = response
@@ -68,9 +74,20 @@ pub fn read(
     }
     Ok(Response {
         status: status.as_u16(),
+        retry_after,
         body,
         latin1,
     })
+}
+
+/// Reads a `Retry-After`: seconds, or a date. What has passed or means nothing asks for nothing.
+fn retry_after(value: &str) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    date.duration_since(SystemTime::now()).ok()
 }
 
 fn declares_latin1(content_type: &str) -> bool {
@@ -105,10 +122,27 @@ mod tests {
     fn text(body: &[u8], latin1: bool) -> String {
         let response = Response {
             status: 200,
+            retry_after: None,
             body: body.to_vec(),
             latin1,
         };
         response.text().into_owned()
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        assert_eq!(retry_after("120"), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Thu, 08 Apr 2021 13:51:05 GMT"), None);
+        let ahead = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        let found = retry_after(&ahead).unwrap().as_secs();
+        assert!((90..=100).contains(&found), "{found}");
+        assert_eq!(
+            retry_after("1000000000"),
+            Some(Duration::from_secs(1_000_000_000))
+        );
+        for odd in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
+            assert_eq!(retry_after(odd), None, "{odd}");
+        }
     }
 
     #[test]

@@ -1,0 +1,170 @@
+//! Messages that travel together, as they will stand in a request.
+
+use crate::message::Envelope;
+use bytes::Bytes;
+
+/// What a message costs beside its text: a comma and its entry.
+pub const UPKEEP: usize = 9;
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Where its text ends, its comma not included.
+    end: u32,
+    /// When it was accepted, on the queue's clock.
+    at_ms: u32,
+}
+
+/// Messages joined by commas.
+#[derive(Debug, Default)]
+pub struct Batch {
+    text: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Batch {
+    pub fn with_capacity(bytes: usize) -> Self {
+        Batch {
+            text: Vec::with_capacity(bytes),
+            entries: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, message: &[u8], at_ms: u32) {
+        if !self.entries.is_empty() {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(message);
+        self.entries.push(Entry {
+            end: self.text.len() as u32,
+            at_ms,
+        });
+    }
+
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What it weighs in the queue's bounds.
+    pub fn bytes(&self) -> usize {
+        self.text.len() + self.entries.len() * (UPKEEP - 1) + usize::from(!self.is_empty())
+    }
+
+    /// When its oldest message was accepted.
+    pub fn oldest_ms(&self) -> Option<u32> {
+        self.entries.first().map(|entry| entry.at_ms)
+    }
+
+    /// When each of its messages was accepted.
+    pub fn times_ms(&self) -> impl Iterator<Item = u32> + '_ {
+        self.entries.iter().map(|entry| entry.at_ms)
+    }
+
+    pub fn message(&self, index: usize) -> &[u8] {
+        let Some(entry) = self.entries.get(index) else {
+            return &[];
+        };
+        let before = index
+            .checked_sub(1)
+            .and_then(|before| self.entries.get(before));
+        let start = before.map_or(0, |before| before.end as usize + 1);
+        self.text.get(start..entry.end as usize).unwrap_or_default()
+    }
+
+    /// The request's body: the same bytes each time.
+    pub fn body(&self, envelope: &Envelope) -> Bytes {
+        let mut body = Vec::with_capacity(self.text.len() + 128);
+        body.extend_from_slice(b"{\"messages\":[");
+        body.extend_from_slice(&self.text);
+        envelope.close(&mut body);
+        body.into()
+    }
+
+    /// Both halves; the first has one message more where they cannot be equal.
+    pub fn halves(self) -> (Batch, Batch) {
+        let middle = self.len().div_ceil(2);
+        (self.part(0, middle), self.part(middle, self.len()))
+    }
+
+    /// Takes out messages for which this is true; returns how many.
+    pub fn remove(&mut self, gone: impl Fn(usize, u32) -> bool) -> usize {
+        let before = self.len();
+        let mut kept = Batch::default();
+        for (index, entry) in self.entries.iter().enumerate() {
+            if !gone(index, entry.at_ms) {
+                kept.push(self.message(index), entry.at_ms);
+            }
+        }
+        *self = kept;
+        before - self.len()
+    }
+
+    fn part(&self, from: usize, to: usize) -> Batch {
+        let mut part = Batch::default();
+        for (index, at_ms) in self.times_ms().enumerate().take(to).skip(from) {
+            part.push(self.message(index), at_ms);
+        }
+        part
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(messages: &[&str]) -> Batch {
+        let mut batch = Batch::default();
+        for (at_ms, message) in messages.iter().enumerate() {
+            batch.push(message.as_bytes(), at_ms as u32);
+        }
+        batch
+    }
+
+    fn texts(batch: &Batch) -> Vec<String> {
+        let text = |index| String::from_utf8(batch.message(index).to_vec()).unwrap();
+        (0..batch.len()).map(text).collect()
+    }
+
+    #[test]
+    fn a_body_has_the_messages_in_order() {
+        let envelope = Envelope {
+            user_id: "u",
+            ..Envelope::default()
+        };
+        let body = batch(&["{\"a\":1}", "{}"]).body(&envelope);
+        assert_eq!(&body[..], b"{\"messages\":[{\"a\":1},{}],\"userId\":\"u\"}");
+    }
+
+    #[test]
+    fn halves_keep_order_and_times() {
+        let (first, second) = batch(&["1", "2", "3"]).halves();
+        assert_eq!(
+            (texts(&first), texts(&second)),
+            (vec!["1".into(), "2".into()], vec!["3".to_owned()])
+        );
+        assert_eq!(second.oldest_ms(), Some(2));
+        let (one, none) = batch(&["1"]).halves();
+        assert_eq!((one.len(), none.is_empty()), (1, true));
+    }
+
+    #[test]
+    fn removing_keeps_the_rest_as_it_was() {
+        let mut removed = batch(&["1", "22", "333"]);
+        assert_eq!(removed.remove(|index, _| index == 1), 1);
+        assert_eq!(texts(&removed), ["1", "333"]);
+        assert_eq!(removed.bytes(), batch(&["1", "333"]).bytes());
+        assert_eq!(removed.times_ms().collect::<Vec<_>>(), [0, 2]);
+    }
+
+    #[test]
+    fn its_weight_is_that_of_its_messages() {
+        let weigh = |messages: &[&str]| messages.iter().map(|m| m.len() + UPKEEP).sum::<usize>();
+        for messages in [&["1"][..], &["1", "22"], &["1", "22", "333"]] {
+            assert_eq!(batch(messages).bytes(), weigh(messages));
+        }
+        assert_eq!(batch(&[]).bytes(), 0);
+    }
+}

@@ -1,0 +1,255 @@
+//! Messages that wait in memory, already in the batches that they will be sent in.
+
+use super::batch::{Batch, UPKEEP};
+use std::collections::VecDeque;
+
+/// Batches are sealed when they have this share of what they may have.
+const FULL: f64 = 0.8;
+
+/// What waits in memory, or is being sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    pub messages: u64,
+    pub bytes: u64,
+}
+
+impl Load {
+    pub fn of(batch: &Batch) -> Load {
+        Load {
+            messages: batch.len() as u64,
+            bytes: batch.bytes() as u64,
+        }
+    }
+
+    pub fn add(&mut self, other: Load) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+
+    pub fn subtract(&mut self, other: Load) {
+        self.messages = self.messages.saturating_sub(other.messages);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
+    }
+}
+
+pub struct Buffer {
+    sealed: VecDeque<Batch>,
+    open: Batch,
+    load: Load,
+    batch_messages: usize,
+    batch_bytes: usize,
+}
+
+impl Buffer {
+    pub fn new(batch_messages: usize, batch_bytes: usize) -> Self {
+        Buffer {
+            sealed: VecDeque::new(),
+            open: Batch::default(),
+            load: Load::default(),
+            batch_messages,
+            batch_bytes,
+        }
+    }
+
+    pub fn load(&self) -> Load {
+        self.load
+    }
+
+    /// Adds a message at the end; true when that made a batch full.
+    pub fn push(&mut self, message: &[u8], at_ms: u32) -> bool {
+        let full =
+            !self.open.is_empty() && self.open.bytes() + message.len() + UPKEEP > self.batch_bytes;
+        if full {
+            self.seal();
+        }
+        self.open.push(message, at_ms);
+        self.load.messages += 1;
+        self.load.bytes += (message.len() + UPKEEP) as u64;
+        let ripe = |part: usize, whole: usize| part as f64 >= whole as f64 * FULL;
+        let ripe =
+            ripe(self.open.len(), self.batch_messages) || ripe(self.open.bytes(), self.batch_bytes);
+        if ripe {
+            self.seal();
+        }
+        full || ripe
+    }
+
+    fn seal(&mut self) {
+        // The next batch will be about as large as this one: no growing by doubling.
+        let next = Batch::with_capacity(self.open.bytes().min(self.batch_bytes));
+        self.sealed
+            .push_back(std::mem::replace(&mut self.open, next));
+    }
+
+    /// Whether a full batch waits.
+    pub fn has_full(&self) -> bool {
+        !self.sealed.is_empty()
+    }
+
+    /// When the oldest message was accepted.
+    pub fn oldest_ms(&self) -> Option<u32> {
+        self.sealed.front().unwrap_or(&self.open).oldest_ms()
+    }
+
+    /// Takes the oldest batch, full or not.
+    pub fn take(&mut self) -> Option<Batch> {
+        let batch = match self.sealed.pop_front() {
+            Some(batch) => batch,
+            None if self.open.is_empty() => return None,
+            None => std::mem::take(&mut self.open),
+        };
+        self.load.subtract(Load::of(&batch));
+        Some(batch)
+    }
+
+    /// Puts a batch back where it was taken.
+    pub fn put_back(&mut self, batch: Batch) {
+        if !batch.is_empty() {
+            self.load.add(Load::of(&batch));
+            self.sealed.push_front(batch);
+        }
+    }
+
+    /// Drops the oldest messages until at least so much is free of the given load; returns how many.
+    pub fn drop_oldest(&mut self, surplus: Load) -> u64 {
+        let mut freed = Load::default();
+        while freed.messages < surplus.messages || freed.bytes < surplus.bytes {
+            let Some(mut batch) = self.take() else {
+                break;
+            };
+            let before = Load::of(&batch);
+            let mut enough = freed;
+            let mut count = 0;
+            while count < batch.len()
+                && (enough.messages < surplus.messages || enough.bytes < surplus.bytes)
+            {
+                enough.messages += 1;
+                enough.bytes += (batch.message(count).len() + UPKEEP) as u64;
+                count += 1;
+            }
+            batch.remove(|index, _| index < count);
+            let after = Load::of(&batch);
+            freed.messages += before.messages - after.messages;
+            freed.bytes += before.bytes - after.bytes;
+            self.put_back(batch);
+        }
+        freed.messages
+    }
+
+    /// Takes out messages older than this; returns how many.
+    pub fn expire(&mut self, now_ms: u32, time_to_live_ms: u32) -> u64 {
+        let old = |at_ms: u32| age_ms(now_ms, at_ms) > time_to_live_ms;
+        let mut expired = 0;
+        while self.oldest_ms().is_some_and(old) {
+            let Some(mut batch) = self.take() else {
+                break;
+            };
+            expired += batch.remove(|_, at_ms| old(at_ms)) as u64;
+            self.put_back(batch);
+        }
+        expired
+    }
+}
+
+/// How long ago something was accepted. The clock may have begun anew since: it does every 49 days.
+pub fn age_ms(now_ms: u32, at_ms: u32) -> u32 {
+    now_ms.wrapping_sub(at_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buffer(messages: &[&str]) -> Buffer {
+        let mut buffer = Buffer::new(5, 1000);
+        for (at_ms, message) in messages.iter().enumerate() {
+            buffer.push(message.as_bytes(), at_ms as u32);
+        }
+        buffer
+    }
+
+    fn drain(buffer: &mut Buffer) -> Vec<Vec<String>> {
+        let mut batches = Vec::new();
+        while let Some(batch) = buffer.take() {
+            let text = |index| String::from_utf8(batch.message(index).to_vec()).unwrap();
+            batches.push((0..batch.len()).map(text).collect());
+        }
+        assert_eq!(buffer.load(), Load::default());
+        batches
+    }
+
+    #[test]
+    fn batches_are_sealed_at_four_fifths() {
+        let mut buffer = buffer(&["1", "2", "3"]);
+        assert!(!buffer.has_full());
+        assert!(buffer.push(b"4", 3));
+        assert!(!buffer.push(b"5", 4));
+        assert_eq!(drain(&mut buffer), [vec!["1", "2", "3", "4"], vec!["5"]]);
+        let mut buffer = Buffer::new(100, 100);
+        assert!(!buffer.push(&[b'x'; 60], 0));
+        assert!(buffer.push(&[b'y'; 60], 0));
+        assert!(buffer.push(&[b'z'; 500], 0));
+        assert_eq!(
+            drain(&mut buffer).iter().map(Vec::len).collect::<Vec<_>>(),
+            [1, 1, 1]
+        );
+    }
+
+    #[test]
+    fn a_batch_that_is_put_back_comes_first() {
+        let mut buffer = buffer(&["1", "2", "3", "4", "5"]);
+        let load = buffer.load();
+        let batch = buffer.take().unwrap();
+        assert_eq!(buffer.load().messages, 1);
+        buffer.put_back(batch);
+        assert_eq!(buffer.load(), load);
+        assert_eq!(drain(&mut buffer), [vec!["1", "2", "3", "4"], vec!["5"]]);
+    }
+
+    #[test]
+    fn no_more_than_needed_of_the_oldest_is_dropped() {
+        let mut dropping = buffer(&["1", "2", "3", "4", "5"]);
+        assert_eq!(
+            dropping.drop_oldest(Load {
+                messages: 2,
+                bytes: 1
+            }),
+            2
+        );
+        assert_eq!(drain(&mut dropping), [vec!["3", "4"], vec!["5"]]);
+        let mut dropping = buffer(&["1", "2", "3", "4", "5"]);
+        assert_eq!(
+            dropping.drop_oldest(Load {
+                messages: 0,
+                bytes: 41
+            }),
+            5
+        );
+        let mut dropping = buffer(&["1"]);
+        assert_eq!(
+            dropping.drop_oldest(Load {
+                messages: 9,
+                bytes: 0
+            }),
+            1
+        );
+    }
+
+    #[test]
+    fn what_is_too_old_is_taken_out() {
+        let mut buffer = buffer(&["1", "2", "3", "4", "5", "6"]);
+        assert_eq!(buffer.expire(12, 10), 2);
+        assert_eq!(buffer.load().messages, 4);
+        assert_eq!(buffer.expire(15, 10), 3);
+        assert_eq!(drain(&mut buffer), [["6"]]);
+        assert_eq!(buffer.expire(100, 10), 0);
+    }
+
+    #[test]
+    fn nothing_expires_because_the_clock_begins_anew() {
+        let mut buffer = Buffer::new(5, 1000);
+        buffer.push(b"1", u32::MAX - 5);
+        assert_eq!(buffer.expire(4, 10), 0);
+        assert_eq!(buffer.expire(5, 10), 1);
+    }
+}

@@ -1,0 +1,117 @@
+//! A call that enqueues: all of its messages are accepted, or none.
+
+use super::{Delivery, Queue};
+use crate::account::Account;
+use crate::answer::{Answer, Failure, failed, status_of};
+use crate::config::Config;
+use crate::error::Error;
+use crate::export::now_ms;
+use crate::factors::Factors;
+use crate::log::Logger;
+use crate::message::{Completion, Stage, Staged};
+use crate::options::Options;
+use crate::raw::{self, Members};
+use crate::status::{Family, Status};
+use serde::Serialize;
+use std::sync::Arc;
+
+const OPTIONS: &[&str] = &["default_action", "filter_none_fields"];
+
+/// What enqueueing needs of its client.
+pub struct Enqueuer<'a> {
+    pub config: &'a Config,
+    pub account: &'a Arc<Account>,
+    pub logger: &'a Logger,
+    pub factors: &'a Factors,
+    pub queue: &'a Arc<Queue>,
+    /// Whether the caller wants the document of a success.
+    pub wanted: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    success: bool,
+    accepted: usize,
+    failed: usize,
+    failure_reasons: &'a Members,
+    sampled_out: usize,
+    empty: usize,
+    #[serde(flatten)]
+    failure: Failure<'a>,
+}
+
+impl Enqueuer<'_> {
+    pub fn enqueue(&self, messages: &str, options: Option<&str>) -> Answer {
+        self.try_enqueue(messages, options).unwrap_or_else(|error| {
+            Answer::failure(status_of(&error, Family::Export, self.config), &error)
+        })
+    }
+
+    fn try_enqueue(&self, messages: &str, options: Option<&str>) -> Result<Answer, Error> {
+        let options = Options::read(options, OPTIONS)?;
+        let filter = options.filter_none_fields;
+        let sampling = self.factors.known();
+        let stage = Stage {
+            filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
+            sampling: &sampling,
+            now_ms: now_ms(),
+            complete: Some(Completion {
+                default_action: options
+                    .default_action
+                    .as_deref()
+                    .filter(|action| !action.is_empty()),
+            }),
+            send_timestamp: self.config.use_send_timestamp_field,
+        };
+        let staged = stage.run(messages)?;
+        if !staged.rejected.is_empty() {
+            return Ok(self.rejected(&staged));
+        }
+        if !staged.indices.is_empty() {
+            self.queue
+                .accept(staged.messages(), |queue| self.delivery().start(queue))?;
+        }
+        if !self.wanted {
+            return Ok(Answer::unread());
+        }
+        let document = Document {
+            success: true,
+            accepted: staged.indices.len(),
+            failed: 0,
+            failure_reasons: &Members::default(),
+            sampled_out: staged.sampled_out,
+            empty: staged.empty,
+            failure: Failure::none(),
+        };
+        Ok(Answer::new(Status::Ok, &document))
+    }
+
+    /// A message that cannot be one: nothing of the call is accepted.
+    fn rejected(&self, staged: &Staged) -> Answer {
+        let reason = |(index, reason): &(u32, String)| (index.to_string(), raw::text(reason));
+        let reasons = Members(staged.rejected.iter().map(reason).collect());
+        let error = Error::Unsendable(format!(
+            "{} messages cannot be sent; none of this call was accepted",
+            staged.rejected.len()
+        ));
+        let text = error.to_string();
+        let document = Document {
+            success: false,
+            accepted: 0,
+            failed: staged.rejected.len(),
+            failure_reasons: &reasons,
+            sampled_out: staged.sampled_out,
+            empty: staged.empty,
+            failure: Failure::new(&error, &text),
+        };
+        Answer::new(failed(Family::Export, self.config), &document)
+    }
+
+    fn delivery(&self) -> Delivery {
+        Delivery {
+            account: self.account.clone(),
+            logger: self.logger.clone(),
+            sample_config_name: self.config.sampling_config_name.clone(),
+        }
+    }
+}

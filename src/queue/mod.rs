@@ -1,0 +1,216 @@
+//! The background exporter: accepts now, delivers later, and accounts for every message.
+//!
+//! The law that holds at each moment, under the one lock: accepted = delivered + rejected + expired +
+//! dropped + in memory + in flight.
+#![forbid(unsafe_code)]
+
+mod back_off;
+mod batch;
+mod buffer;
+mod enqueue;
+mod latency;
+mod outcome;
+mod settle;
+mod state;
+mod statistics;
+mod worker;
+
+pub use enqueue::Enqueuer;
+pub use statistics::markdown;
+pub use worker::Delivery;
+
+use crate::config::{Overflow, QueueConfig};
+use crate::error::Error;
+use crate::sync::{Deadline, lock};
+use batch::UPKEEP;
+use buffer::Load;
+use state::State;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Longer than any wait that somebody will see the end of.
+const FOREVER: Duration = Duration::from_secs(3600);
+
+/// A client's queue. Its thread starts with the first message.
+pub struct Queue {
+    config: QueueConfig,
+    state: Mutex<State>,
+    /// Wakes the thread.
+    work: Condvar,
+    /// Wakes those who wait for room, for a flush or for the end.
+    progress: Condvar,
+    epoch: Instant,
+}
+
+impl Queue {
+    pub fn new(config: QueueConfig) -> Arc<Self> {
+        Arc::new(Queue {
+            state: Mutex::new(State::new(&config)),
+            config,
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            epoch: Instant::now(),
+        })
+    }
+
+    /// Milliseconds on the queue's own clock.
+    fn now_ms(&self) -> u32 {
+        self.epoch.elapsed().as_millis() as u32
+    }
+
+    /// Accepts all of these messages, or none. `start` starts the thread, once.
+    pub fn accept<'m>(
+        self: &Arc<Self>,
+        messages: impl Iterator<Item = &'m [u8]> + Clone,
+        start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
+    ) -> Result<(), Error> {
+        let new = self.weigh(messages.clone())?;
+        let mut state = self.room_for(new)?;
+        if !state.started {
+            state.thread = Some(start(self.clone())?);
+            state.started = true;
+        }
+        let was_empty = state.buffer.load().messages == 0;
+        let mut full = false;
+        let now_ms = self.now_ms();
+        for message in messages {
+            full |= state.buffer.push(message, now_ms);
+        }
+        state.counters.accepted += new.messages;
+        drop(state);
+        if was_empty || full {
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
+    fn weigh<'m>(&self, messages: impl Iterator<Item = &'m [u8]>) -> Result<Load, Error> {
+        let mut load = Load::default();
+        for message in messages {
+            if message.len() > self.config.max_message_bytes as usize {
+                return Err(Error::argument(
+                    "messages_json",
+                    format!(
+                        "a message has {} bytes, more than max_message_bytes ({})",
+                        message.len(),
+                        self.config.max_message_bytes
+                    ),
+                ));
+            }
+            load.messages += 1;
+            load.bytes += (message.len() + UPKEEP) as u64;
+        }
+        Ok(load)
+    }
+
+    /// What of the new load does not fit.
+    fn surplus(&self, state: &State, new: Load) -> Load {
+        let mut load = state.buffer.load();
+        load.add(state.in_flight);
+        load.add(new);
+        Load {
+            messages: load
+                .messages
+                .saturating_sub(self.config.max_messages.into()),
+            bytes: load.bytes.saturating_sub(self.config.max_bytes.into()),
+        }
+    }
+
+    /// The state, with room for the new load in it, as the overflow policy has it.
+    fn room_for(&self, new: Load) -> Result<MutexGuard<'_, State>, Error> {
+        let mut state = lock(&self.state);
+        let patience = match self.config.overflow {
+            Overflow::Block => u64::from(self.config.block_ms),
+            _ => 0,
+        };
+        let mut deadline = None;
+        loop {
+            if state.closed() {
+                return Err(Error::Closed);
+            }
+            let surplus = self.surplus(&state, new);
+            if surplus == Load::default() {
+                state.full = false;
+                return Ok(state);
+            }
+            if self.config.overflow == Overflow::DropOldest
+                && self.surplus_alone(new) == Load::default()
+            {
+                let dropped = state.buffer.drop_oldest(surplus);
+                state.counters.dropped_overflow += dropped;
+                if dropped > 0 {
+                    continue;
+                }
+            }
+            let deadline = *deadline.get_or_insert_with(|| Deadline::after(Some(patience)));
+            let Some(left) = deadline.left(FOREVER) else {
+                state.counters.refused += new.messages;
+                state.full = true;
+                return Err(Error::QueueFull);
+            };
+            state = self.wait_for_progress(state, left);
+        }
+    }
+
+    /// What would not fit into an empty queue.
+    fn surplus_alone(&self, new: Load) -> Load {
+        Load {
+            messages: new.messages.saturating_sub(self.config.max_messages.into()),
+            bytes: new.bytes.saturating_sub(self.config.max_bytes.into()),
+        }
+    }
+
+    fn wait_for_progress<'s>(
+        &self,
+        state: MutexGuard<'s, State>,
+        left: Duration,
+    ) -> MutexGuard<'s, State> {
+        let woken = self.progress.wait_timeout(state, left);
+        woken.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits until everything accepted before is settled; how many messages are not.
+    pub fn flush(&self, deadline: Deadline) -> u64 {
+        let mut state = lock(&self.state);
+        let wanted = state.counters.accepted;
+        state.flush_to = state.flush_to.max(wanted);
+        self.work.notify_one();
+        loop {
+            let pending = wanted.saturating_sub(state.counters.settled());
+            match deadline.left(FOREVER) {
+                Some(left) if pending > 0 && !state.finished => {
+                    state = self.wait_for_progress(state, left);
+                }
+                _ => return pending,
+            }
+        }
+    }
+
+    /// Accepts nothing more, delivers what it can in time, and counts the rest as dropped; how many messages
+    /// were not delivered, those in a request that is still under way included.
+    pub fn close(&self, deadline: Deadline) -> u64 {
+        let mut state = lock(&self.state);
+        state.closing.get_or_insert(deadline);
+        self.work.notify_one();
+        while state.started && !state.finished {
+            let Some(left) = deadline.left(FOREVER) else {
+                break;
+            };
+            state = self.wait_for_progress(state, left);
+        }
+        state.finish();
+        let undelivered = state.counters.dropped_close + state.in_flight.messages;
+        let busy = state.in_flight.messages > 0;
+        // A thread that still waits for a server ends by itself, when that has answered or the time is up.
+        let thread = state.thread.take_if(|_| !busy);
+        drop(state);
+        self.progress.notify_all();
+        self.work.notify_all();
+        if let Some(thread) = thread {
+            // It ends without another request, and its panic would be nobody's concern any more.
+            let _ = thread.join();
+        }
+        undelivered
+    }
+}

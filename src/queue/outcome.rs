@@ -1,0 +1,184 @@
+//! What an attempt to deliver a batch means for its messages.
+
+use crate::error::{Error, is_retriable_status};
+use crate::export::{Reasons, Verdict};
+use crate::transport::Response;
+use std::time::Duration;
+
+/// What is to be done with a batch that was sent.
+#[derive(Debug, PartialEq)]
+pub enum Outcome {
+    /// Delivered, but for the messages of these indices.
+    Settled(Vec<(usize, String)>),
+    /// Nothing is known to have arrived: send the same again, later.
+    Retry {
+        error: String,
+        retry_after: Option<Duration>,
+        /// The server had an error of its own, which one message may cause.
+        suspicious: bool,
+    },
+    /// Something in it is refused: find out what by halves.
+    Split { error: String, too_large: bool },
+    /// The service lets nobody in: keep everything and ask again now and then.
+    Pause { error: String },
+    /// Nobody will ever accept it.
+    Refused(String),
+}
+
+impl Outcome {
+    pub fn of(result: &Result<Response, Error>, messages: usize) -> Outcome {
+        match result {
+            Ok(response) => Outcome::of_response(response, messages),
+            Err(error) => Outcome::of_error(error),
+        }
+    }
+
+    fn of_error(error: &Error) -> Outcome {
+        let text = error.to_string();
+        match error {
+            Error::Authentication { .. } | Error::Redirect { .. } => Outcome::Pause { error: text },
+            _ => Outcome::Retry {
+                error: text,
+                retry_after: None,
+                suspicious: false,
+            },
+        }
+    }
+
+    fn of_response(response: &Response, messages: usize) -> Outcome {
+        let status = response.status;
+        let verdict = Verdict::of(response, messages);
+        let error = match &verdict.reasons {
+            Reasons::Text(text) => format!("status {status}: {text}"),
+            _ => format!("status {status}"),
+        };
+        match status {
+            401 | 403 | 404 | 405 | 410 => Outcome::Pause { error },
+            413 => Outcome::Split {
+                error,
+                too_large: true,
+            },
+            status if is_retriable_status(status) => Outcome::Retry {
+                error,
+                retry_after: response.retry_after,
+                suspicious: status == 500,
+            },
+            _ => match verdict.by_index(messages) {
+                Some(rejected) => Outcome::Settled(rejected),
+                None if matches!(status, 400 | 422) && messages > 1 => Outcome::Split {
+                    error,
+                    too_large: false,
+                },
+                None => Outcome::Refused(error),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(status: u16, body: &str) -> Outcome {
+        Outcome::of(&Ok(Response::with(status, body)), 3)
+    }
+
+    #[test]
+    fn every_status_has_its_consequence() {
+        for status in 200..600 {
+            let outcome = of(status, "");
+            let expected = match status {
+                401 | 403 | 404 | 405 | 410 => matches!(outcome, Outcome::Pause { .. }),
+                413 => matches!(
+                    outcome,
+                    Outcome::Split {
+                        too_large: true,
+                        ..
+                    }
+                ),
+                400 | 422 => matches!(
+                    outcome,
+                    Outcome::Split {
+                        too_large: false,
+                        ..
+                    }
+                ),
+                500 => matches!(
+                    outcome,
+                    Outcome::Retry {
+                        suspicious: true,
+                        ..
+                    }
+                ),
+                408 | 425 | 429 => matches!(
+                    outcome,
+                    Outcome::Retry {
+                        suspicious: false,
+                        ..
+                    }
+                ),
+                501 | 505 => matches!(outcome, Outcome::Refused(_)),
+                501.. => matches!(
+                    outcome,
+                    Outcome::Retry {
+                        suspicious: false,
+                        ..
+                    }
+                ),
+                400.. => matches!(outcome, Outcome::Refused(_)),
+                _ => outcome == Outcome::Settled(vec![]),
+            };
+            assert!(expected, "{status}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn messages_that_the_service_names_are_rejected_alone() {
+        for status in [200, 400, 422] {
+            let body = r#"{"failed":1,"failure_reasons":{"1":{"reason":"bad"}}}"#;
+            let expected = vec![(1, r#"{"reason":"bad"}"#.to_owned())];
+            assert_eq!(of(status, body), Outcome::Settled(expected));
+        }
+    }
+
+    #[test]
+    fn a_count_without_names_is_found_out_by_halves() {
+        let body = r#"{"failed":1,"failure_reasons":{}}"#;
+        assert!(matches!(
+            of(400, body),
+            Outcome::Split {
+                too_large: false,
+                ..
+            }
+        ));
+        assert!(matches!(
+            of(400, r#"{"topLevelError":"x"}"#),
+            Outcome::Split { .. }
+        ));
+    }
+
+    #[test]
+    fn failures_on_the_way_are_retried_and_locked_doors_waited_for() {
+        let connection = Error::Connection {
+            server: "s",
+            cause: "c".into(),
+        };
+        assert!(matches!(
+            Outcome::of(&Err(connection), 1),
+            Outcome::Retry { .. }
+        ));
+        let login = Error::Authentication {
+            message: "m".into(),
+            retriable: false,
+        };
+        assert!(matches!(Outcome::of(&Err(login), 1), Outcome::Pause { .. }));
+        let redirect = Error::Redirect {
+            server: "s",
+            status: 302,
+        };
+        assert!(matches!(
+            Outcome::of(&Err(redirect), 1),
+            Outcome::Pause { .. }
+        ));
+    }
+}

@@ -1,0 +1,139 @@
+//! What a queue knows, all of it under one lock.
+
+use super::back_off::BackOff;
+use super::buffer::{Buffer, Load};
+use super::latency::Latency;
+use crate::config::QueueConfig;
+use crate::sync::Deadline;
+use std::collections::VecDeque;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How many rejected messages are remembered, the latest.
+const REMEMBERED: usize = 100;
+
+/// Messages by what became of them, and other totals since the queue was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    pub accepted: u64,
+    pub delivered: u64,
+    pub rejected: u64,
+    pub expired: u64,
+    pub dropped_overflow: u64,
+    pub dropped_close: u64,
+    /// Messages of calls that found no room; never accepted.
+    pub refused: u64,
+    pub requests: u64,
+    pub retries: u64,
+    pub splits: u64,
+}
+
+impl Counters {
+    pub fn settled(&self) -> u64 {
+        self.delivered + self.rejected + self.expired + self.dropped_overflow + self.dropped_close
+    }
+}
+
+/// How delivery is going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Ok,
+    BackingOff,
+    Paused,
+    Closed,
+}
+
+/// A message that the service rejected.
+#[derive(Clone, Debug)]
+pub struct Rejection {
+    pub context_id: Option<String>,
+    pub reason: String,
+}
+
+pub struct State {
+    pub buffer: Buffer,
+    pub in_flight: Load,
+    pub counters: Counters,
+    pub latency: Latency,
+    pub health: Health,
+    pub last_error: Option<String>,
+    pub rejections: VecDeque<Rejection>,
+    pub back_off: BackOff,
+    /// The waits while the service lets nobody in.
+    pub pause: BackOff,
+    /// The largest batch that the service takes, as learned from its refusals.
+    pub largest_batch: Option<u64>,
+    /// How many requests succeeded since that was learned or raised.
+    pub successes: u32,
+    /// How often in a row the service had an error of its own.
+    pub suspicions: u32,
+    /// Send without lingering until so many messages are settled.
+    pub flush_to: u64,
+    /// Whether the last call found no room.
+    pub full: bool,
+    pub started: bool,
+    pub thread: Option<JoinHandle<()>>,
+    pub closing: Option<Deadline>,
+    pub finished: bool,
+}
+
+impl State {
+    pub fn new(config: &QueueConfig) -> Self {
+        let milliseconds = |value: u32| Duration::from_millis(value.into());
+        State {
+            buffer: Buffer::new(config.batch_messages as usize, config.batch_bytes as usize),
+            in_flight: Load::default(),
+            counters: Counters::default(),
+            latency: Latency::default(),
+            health: Health::Ok,
+            last_error: None,
+            rejections: VecDeque::new(),
+            back_off: BackOff::new(
+                milliseconds(config.back_off_first_ms),
+                milliseconds(config.back_off_longest_ms),
+            ),
+            pause: BackOff::new(
+                milliseconds(config.pause_first_ms),
+                milliseconds(config.pause_longest_ms),
+            ),
+            largest_batch: None,
+            successes: 0,
+            suspicions: 0,
+            flush_to: 0,
+            full: false,
+            started: false,
+            thread: None,
+            closing: None,
+            finished: false,
+        }
+    }
+
+    pub fn closed(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub fn flushing(&self) -> bool {
+        self.closed() || self.flush_to > self.counters.settled()
+    }
+
+    /// What is left of the wait after a failure.
+    pub fn waiting(&self) -> Option<Duration> {
+        self.back_off.left().max(self.pause.left())
+    }
+
+    pub fn remember(&mut self, rejection: Rejection) {
+        if self.rejections.len() == REMEMBERED {
+            self.rejections.pop_front();
+        }
+        self.rejections.push_back(rejection);
+    }
+
+    /// Ends delivery: what still waits is dropped.
+    pub fn finish(&mut self) {
+        while let Some(batch) = self.buffer.take() {
+            self.counters.dropped_close += batch.len() as u64;
+        }
+        self.health = Health::Closed;
+        self.finished = true;
+    }
+}

@@ -1,0 +1,153 @@
+//! What `mona_stats_json` tells: one table, which `docs/statistics.md` is generated from.
+
+use super::Queue;
+use super::state::{Health, State};
+use crate::sync::lock;
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// One member of the document.
+struct Statistic {
+    name: &'static str,
+    doc: &'static str,
+    read: fn(&State) -> Value,
+}
+
+const STATISTICS: &[Statistic] = &[
+    Statistic {
+        name: "state",
+        doc: "`ok`, `backing_off` (the last request failed), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full` or `closed`.",
+        read: |state| json!(health(state)),
+    },
+    Statistic {
+        name: "accepted",
+        doc: "Messages that `mona_enqueue_json` accepted.",
+        read: |state| json!(state.counters.accepted),
+    },
+    Statistic {
+        name: "delivered",
+        doc: "Messages that the service took.",
+        read: |state| json!(state.counters.delivered),
+    },
+    Statistic {
+        name: "rejected",
+        doc: "Messages that the service refused for good.",
+        read: |state| json!(state.counters.rejected),
+    },
+    Statistic {
+        name: "expired",
+        doc: "Messages given up because `queue.time_to_live_ms` had passed.",
+        read: |state| json!(state.counters.expired),
+    },
+    Statistic {
+        name: "dropped",
+        doc: "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed).",
+        read: |state| {
+            json!({
+                "overflow": state.counters.dropped_overflow,
+                "close": state.counters.dropped_close,
+            })
+        },
+    },
+    Statistic {
+        name: "in_memory",
+        doc: "Messages that wait.",
+        read: |state| json!(state.buffer.load().messages),
+    },
+    Statistic {
+        name: "in_flight",
+        doc: "Messages in the request that is under way.",
+        read: |state| json!(state.in_flight.messages),
+    },
+    Statistic {
+        name: "bytes",
+        doc: "What those two weigh, in the bytes that `queue.max_bytes` bounds.",
+        read: |state| json!(state.buffer.load().bytes + state.in_flight.bytes),
+    },
+    Statistic {
+        name: "refused",
+        doc: "Messages of calls that returned `MONA_ERROR_QUEUE_FULL`. They were never accepted.",
+        read: |state| json!(state.counters.refused),
+    },
+    Statistic {
+        name: "requests",
+        doc: "Requests made, each with one batch.",
+        read: |state| json!(state.counters.requests),
+    },
+    Statistic {
+        name: "retries",
+        doc: "Batches put back to be sent again.",
+        read: |state| json!(state.counters.retries),
+    },
+    Statistic {
+        name: "splits",
+        doc: "Batches divided to find what the service refuses in them.",
+        read: |state| json!(state.counters.splits),
+    },
+    Statistic {
+        name: "latency_ms",
+        doc: "Milliseconds from acceptance to the service's verdict, exact to about 9 %: `p50`, `p90`, `p99`, `max`; null before the first.",
+        read: |state| {
+            json!({
+                "p50": state.latency.percentile(0.5),
+                "p90": state.latency.percentile(0.9),
+                "p99": state.latency.percentile(0.99),
+                "max": state.latency.percentile(1.0),
+            })
+        },
+    },
+    Statistic {
+        name: "last_error",
+        doc: "What went wrong last, or null.",
+        read: |state| json!(state.last_error),
+    },
+    Statistic {
+        name: "rejections",
+        doc: "The latest 100 rejected messages: `context_id` and `reason`.",
+        read: |state| {
+            let entry = |rejection: &super::state::Rejection| json!({"context_id": rejection.context_id, "reason": rejection.reason});
+            state.rejections.iter().map(entry).collect()
+        },
+    },
+];
+
+fn health(state: &State) -> &'static str {
+    match state.health {
+        Health::Closed => "closed",
+        Health::Paused => "paused",
+        Health::BackingOff => "backing_off",
+        Health::Ok if state.full => "queue_full",
+        Health::Ok => "ok",
+    }
+}
+
+impl Queue {
+    /// All statistics at one moment.
+    pub fn statistics(&self) -> Map<String, Value> {
+        let state = lock(&self.state);
+        let member = |statistic: &Statistic| (statistic.name.to_owned(), (statistic.read)(&state));
+        STATISTICS.iter().map(member).collect()
+    }
+}
+
+const HEAD: &str = "\
+# Statistics of the background export
+
+<!-- Generated from the table in src/queue/statistics.rs: run `scripts/generate` after a change there. -->
+
+`mona_stats_json` gives these members, beside `success` and `error_message`. All are taken at one moment, and at each moment
+
+    accepted = delivered + rejected + expired + dropped.overflow + dropped.close + in_memory + in_flight
+
+| member | meaning |
+|---|---|
+";
+
+/// The page that documents them.
+pub fn markdown() -> String {
+    let mut page = HEAD.to_owned();
+    for statistic in STATISTICS {
+        let _ = writeln!(page, "| `{}` | {} |", statistic.name, statistic.doc);
+    }
+    page
+}

@@ -1,0 +1,139 @@
+//! The thread of a queue: takes batches, sends them, settles them.
+
+use super::batch::Batch;
+use super::buffer::{Load, age_ms};
+use super::outcome::Outcome;
+use super::state::State;
+use super::{FOREVER, Queue};
+use crate::account::{Account, Endpoint};
+use crate::error::Error;
+use crate::log::Logger;
+use crate::message::Envelope;
+use crate::sync::{Deadline, lock};
+use crate::thread;
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Enough for the thread's calls.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// What the thread needs to deliver.
+pub struct Delivery {
+    pub account: Arc<Account>,
+    pub logger: Logger,
+    pub sample_config_name: Option<String>,
+}
+
+impl Delivery {
+    /// Starts the thread of this queue.
+    pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
+        let run = move || {
+            while let Some(batch) = queue.next() {
+                let outcome = self.send(&queue, &batch);
+                queue.settle(batch, outcome, &self.logger);
+            }
+        };
+        let started = thread::with_signals_blocked(|| {
+            let builder = std::thread::Builder::new().name("mona-queue".into());
+            builder.stack_size(STACK_BYTES).spawn(run)
+        });
+        started.map_err(|error| Error::Internal(format!("no thread for the queue: {error}")))
+    }
+
+    fn send(&self, queue: &Queue, batch: &Batch) -> Outcome {
+        let deadline = lock(&queue.state).closing.unwrap_or(Deadline::after(None));
+        let tenant = match self.account.tenant(deadline) {
+            Ok(tenant) => tenant,
+            Err(error) => return Outcome::of(&Err(error), batch.len()),
+        };
+        let body = batch.body(&Envelope {
+            user_id: &tenant,
+            default_action: None,
+            sample_config_name: self.sample_config_name.as_deref(),
+        });
+        lock(&queue.state).counters.requests += 1;
+        let result = self.account.post(Endpoint::Export, body, deadline);
+        Outcome::of(&result, batch.len())
+    }
+}
+
+impl Queue {
+    /// The next batch to send, waited for; `None` when the thread is to end.
+    fn next(&self) -> Option<Batch> {
+        let mut state = lock(&self.state);
+        loop {
+            if self.expire(&mut state) {
+                self.progress.notify_all();
+            }
+            if self.over(&mut state) {
+                state.finish();
+                drop(state);
+                self.progress.notify_all();
+                return None;
+            }
+            let wait = match self.wait(&state) {
+                Some(wait) => wait,
+                None => {
+                    if let Some(batch) = self.take(&mut state) {
+                        return Some(batch);
+                    }
+                    FOREVER
+                }
+            };
+            let woken = self.work.wait_timeout(state, wait);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn over(&self, state: &mut State) -> bool {
+        let Some(deadline) = state.closing else {
+            return false;
+        };
+        let empty = state.buffer.load().messages == 0;
+        // Whoever closes does not wait for a server that is being left alone.
+        state.finished || empty || deadline.left(FOREVER).is_none() || state.waiting().is_some()
+    }
+
+    /// How long nothing is to be sent; `None` when it is time.
+    fn wait(&self, state: &State) -> Option<Duration> {
+        let oldest = state.buffer.oldest_ms()?;
+        let age = Duration::from_millis(age_ms(self.now_ms(), oldest).into());
+        if let Some(wait) = state.waiting() {
+            let time_to_live = Duration::from_millis(self.config.time_to_live_ms.into());
+            return Some(
+                wait.min(time_to_live.saturating_sub(age))
+                    .max(Duration::from_millis(1)),
+            );
+        }
+        let linger = Duration::from_millis(self.config.linger_ms.into());
+        if state.buffer.has_full() || state.flushing() || age >= linger {
+            return None;
+        }
+        Some(linger - age)
+    }
+
+    /// Takes the oldest batch, no larger than the service is known to take.
+    fn take(&self, state: &mut State) -> Option<Batch> {
+        let mut batch = state.buffer.take()?;
+        while state
+            .largest_batch
+            .is_some_and(|largest| batch.bytes() as u64 > largest)
+            && batch.len() > 1
+        {
+            let (first, second) = batch.halves();
+            state.buffer.put_back(second);
+            batch = first;
+        }
+        state.in_flight = Load::of(&batch);
+        Some(batch)
+    }
+
+    /// Gives up what has become too old; whether there was any.
+    fn expire(&self, state: &mut State) -> bool {
+        let now_ms = self.now_ms();
+        let expired = state.buffer.expire(now_ms, self.config.time_to_live_ms);
+        state.counters.expired += expired;
+        expired > 0
+    }
+}

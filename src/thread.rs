@@ -1,0 +1,28 @@
+//! What the library does to threads of its own.
+#![forbid(unsafe_code)]
+
+/// Runs `f` with all signals blocked, so that threads it starts never run the host's signal handlers.
+#[cfg(unix)]
+pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
+    use nix::sys::signal::{SigSet, SigmaskHow};
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let result = f();
+    if let Ok(mask) = before {
+        // Restoring a mask that was in force cannot fail.
+        let _ = mask.thread_set_mask();
+    }
+    result
+}
+
+#[cfg(not(unix))]
+pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}
+
+/// Names the calling thread, which a library of ours started and named after itself.
+pub fn name_current(name: &std::ffi::CStr) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let _ = nix::sys::prctl::set_name(name);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = name;
+}

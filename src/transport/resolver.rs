@@ -1,0 +1,26 @@
+//! Name resolution on a thread of its own.
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::ToSocketAddrs;
+
+/// Looks a name up on a thread that ends with the look-up: the system's resolver blocks.
+pub struct Resolver;
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let lookup = move || {
+            let found = (name.as_str(), 0).to_socket_addrs();
+            // A request that timed out no longer waits for the answer.
+            let _ = sender.send(found);
+        };
+        let started = std::thread::Builder::new()
+            .name("mona-dns".into())
+            .spawn(lookup);
+        Box::pin(async move {
+            started?;
+            let addresses = receiver.await??;
+            Ok(Box::new(addresses) as Addrs)
+        })
+    }
+}
