@@ -9,12 +9,20 @@ use std::sync::Arc;
 struct GivenToken(Secret);
 
 pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
-    match &config.access_token {
+    match given(config) {
         Some(token) => Ok(Session::private(Box::new(GivenToken(token.clone())))),
         None => Err(Error::Initialization(
             "config_json: access_token must be given in auth_mode MANUAL_TOKEN".to_owned(),
         )),
     }
+}
+
+/// The configured token; an empty one is none.
+pub fn given(config: &Config) -> Option<&Secret> {
+    config
+        .access_token
+        .as_ref()
+        .filter(|token| !token.is_empty())
 }
 
 impl Authenticator for GivenToken {

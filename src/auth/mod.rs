@@ -86,7 +86,7 @@ struct Identity {
 pub fn session(config: &Config) -> Result<(Arc<Session>, bool), Error> {
     let wanted = if !config.should_use_authentication {
         "NO_AUTH"
-    } else if config.access_token.is_some() {
+    } else if manual::given(config).is_some() {
         "MANUAL_TOKEN"
     } else {
         &config.auth_mode

@@ -142,7 +142,7 @@ settings! {
             "Milliseconds for one request, from connecting to the last byte of its answer. A call's own `timeout_ms` can only shorten it.";
         proxy: Option<Secret> = None, env [], from "libmona",
             "URL of an HTTP proxy for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured.";
-        ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
+        ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
             "PEM file (or folder) of the certificate authorities to trust instead of the system's. Where the system has none, bundled ones are used.";
     }
     "Logging" {

@@ -44,7 +44,8 @@ impl Config {
 
     /// What no single key can tell.
     fn check(&self) -> Result<(), Error> {
-        if self.context_class_to_sampling_rate.is_some() && self.sampling_config_name.is_some() {
+        let rates = self.context_class_to_sampling_rate.as_ref();
+        if rates.is_some_and(|rates| !rates.is_empty()) && self.sampling_config_name.is_some() {
             return Err(Error::Initialization(
                 "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given".into(),
             ));

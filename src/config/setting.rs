@@ -24,6 +24,10 @@ impl Secret {
         Secret(Zeroizing::new(text))
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text itself, for the one place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -172,7 +176,8 @@ impl Setting for Option<Secret> {
     const KIND: &'static str = String::KIND;
 
     fn from_json(value: &Value) -> Result<Self, String> {
-        Option::<String>::from_json(value).map(|text| text.map(Secret::new))
+        // Unlike other texts, an empty one is a value: the server is to judge it.
+        String::from_json(value).map(|text| Some(Secret::new(text)))
     }
 
     fn from_text(text: &str) -> Result<Self, String> {

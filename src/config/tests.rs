@@ -114,7 +114,7 @@ fn a_bad_value_names_its_key() {
             r#"config_json: context_class_to_sampling_rate must give a number for "C""#,
         ),
         (
-            r#"{"context_class_to_sampling_rate":{},"sampling_config_name":"s"}"#,
+            r#"{"context_class_to_sampling_rate":{"C":1},"sampling_config_name":"s"}"#,
             "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given",
         ),
         ("[]", "config_json: $ must be an object"),

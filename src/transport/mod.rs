@@ -68,9 +68,10 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Transport {
     pub fn new(config: &Config) -> Self {
+        let variable = |name: &str| std::env::var(name).ok();
         let settings = Settings {
             connect_timeout: Duration::from_millis(config.connect_timeout_ms.into()),
-            proxies: Proxies::new(config.proxy.as_ref(), &|name| std::env::var(name).ok()),
+            proxies: Proxies::new(config.proxy.as_ref(), &variable),
             ca_file: config.ca_file.clone(),
         };
         let mut pools = lock(&POOLS);

@@ -17,7 +17,7 @@ impl Proxies {
         configured: Option<&Secret>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Proxies {
-        if let Some(proxy) = configured {
+        if let Some(proxy) = configured.filter(|proxy| !proxy.is_empty()) {
             return Proxies {
                 http: Some(proxy.clone()),
                 https: Some(proxy.clone()),
