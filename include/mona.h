@@ -9,7 +9,9 @@
  * document that the caller frees with `mona_string_free`. Each document has `success` (boolean) and `error_message`
  * (text or null); one of a failure also has `error_kind` (a stable word) and `retriable` (boolean). No call leaves an error
  * behind in a thread, and no panic of the library ever reaches the caller. The library starts no thread, opens no file and no connection
- * before the first call that needs one. Once loaded it stays loaded: dlclose does not unmap it.
+ * before the first call that needs one. A forked child may use or free an inherited client at once: it makes connections and
+ * threads of its own, keeps the access token, and begins with an empty queue, because the parent delivers what the parent accepted.
+ * Once loaded it stays loaded: dlclose does not unmap it.
  */
 
 #ifndef MONA_H

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::export::Exporter;
 use crate::factors::Factors;
+use crate::fork::PerProcess;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
 use crate::queue::{Enqueuer, Queue};
@@ -19,8 +20,13 @@ use std::sync::Arc;
 
 pub struct Client {
     config: Arc<Config>,
-    account: Arc<Account>,
     logger: Logger,
+    parts: PerProcess<Result<Parts, Error>>,
+}
+
+/// What a forked child has of its own.
+struct Parts {
+    account: Arc<Account>,
     factors: Factors,
     older_paths: OlderPaths,
     queue: Arc<Queue>,
@@ -51,18 +57,10 @@ impl Client {
             Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
         };
         let logger = Logger::new(&config);
-        let account = match Account::new(config.clone(), logger.clone()) {
-            Ok(account) => account,
-            Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
-        };
         let client = Client {
-            account: Arc::new(account),
-            queue: Queue::new(config.queue.clone()),
-            factors: Factors::new(&config),
-            older_paths: OlderPaths::default(),
-            gate: Gate::default(),
-            logger,
             config,
+            logger,
+            parts: PerProcess::new(),
         };
         match client.start() {
             Ok(()) => (Some(client), Answer::success()),
@@ -78,12 +76,35 @@ impl Client {
         }
     }
 
+    /// This process's parts. They differ in a forked child: its queue is empty, its connections are its own,
+    /// and the token is kept.
+    fn parts(&self) -> Result<&Parts, Error> {
+        let parts = self.parts.get(|inherited| {
+            let gate = match inherited {
+                Some(Ok(parents)) => parents.gate.inherited(),
+                _ => Gate::default(),
+            };
+            Ok(Parts {
+                account: Arc::new(Account::new(self.config.clone(), self.logger.clone())?),
+                factors: Factors::new(&self.config),
+                older_paths: OlderPaths::default(),
+                queue: Queue::new(self.config.queue.clone()),
+                gate,
+            })
+        });
+        parts.as_ref().as_ref().map_err(Clone::clone)
+    }
+
     fn start(&self) -> Result<(), Error> {
+        let parts = self.parts()?;
         if !self.config.authenticate_on_init {
             return Ok(());
         }
-        self.account.sign_in()?;
-        match self.factors.fetch(&self.caller(), Deadline::after(None)) {
+        parts.account.sign_in()?;
+        match parts
+            .factors
+            .fetch(&self.caller(parts), Deadline::after(None))
+        {
             Err(error @ Error::Initialization(_)) => Err(error),
             Err(error) => {
                 let text = format_args!("Sampling factors could not be fetched: {error}");
@@ -95,17 +116,18 @@ impl Client {
     }
 
     pub fn is_active(&self) -> bool {
-        !self.gate.closed() && self.account.active()
+        self.parts()
+            .is_ok_and(|parts| !parts.gate.closed() && parts.account.active())
     }
 
     pub fn export(&self, messages: &str, options: Option<&str>) -> Answer {
-        self.within(|| {
+        self.within(|parts| {
             let exporter = Exporter {
                 config: &self.config,
-                account: &self.account,
+                account: &parts.account,
                 logger: &self.logger,
-                factors: &self.factors,
-                caller: self.caller(),
+                factors: &parts.factors,
+                caller: self.caller(parts),
             };
             exporter.export(messages, options)
         })
@@ -116,18 +138,18 @@ impl Client {
         if name == "mona_test_panic" {
             std::panic::panic_any("triggered");
         }
-        self.within(|| self.caller().call(name, arguments, options))
+        self.within(|parts| self.caller(parts).call(name, arguments, options))
     }
 
     /// Enqueues messages; makes no document of a success unless it is `wanted`.
     pub fn enqueue(&self, messages: &str, options: Option<&str>, wanted: bool) -> Answer {
-        self.within(|| {
+        self.within(|parts| {
             let enqueuer = Enqueuer {
                 config: &self.config,
-                account: &self.account,
+                account: &parts.account,
                 logger: &self.logger,
-                factors: &self.factors,
-                queue: &self.queue,
+                factors: &parts.factors,
+                queue: &parts.queue,
                 wanted,
             };
             enqueuer.enqueue(messages, options)
@@ -136,9 +158,12 @@ impl Client {
 
     /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
     pub fn flush(&self, timeout_ms: i64) -> Answer {
-        let pending = self
-            .queue
-            .flush(Deadline::after(timeout_ms.try_into().ok()));
+        let deadline = Deadline::after(timeout_ms.try_into().ok());
+        let parts = self.parts.current().map(|parts| parts.as_ref().as_ref());
+        let pending = match parts {
+            Some(Ok(parts)) => parts.queue.flush(deadline),
+            _ => 0,
+        };
         let error = (pending > 0).then_some(Error::StillPending);
         let text = error.as_ref().map(Error::to_string);
         let document = Flushing {
@@ -155,7 +180,10 @@ impl Client {
     }
 
     pub fn statistics(&self) -> Answer {
-        let mut members = self.queue.statistics();
+        let mut members = match self.parts() {
+            Ok(parts) => parts.queue.statistics(),
+            Err(error) => return Answer::failure(Status::Internal, &error),
+        };
         members.insert("success".to_owned(), true.into());
         members.insert("error_message".to_owned(), Value::Null);
         Answer::new(Status::Ok, &members)
@@ -165,8 +193,10 @@ impl Client {
     /// waits as long as they take.
     pub fn close(&self, timeout_ms: i64) -> Answer {
         let deadline = Deadline::after(timeout_ms.try_into().ok());
-        let quiet = self.gate.close(deadline);
-        let undelivered = self.queue.close(deadline);
+        let (quiet, undelivered) = match self.parts() {
+            Ok(parts) => (parts.gate.close(deadline), parts.queue.close(deadline)),
+            Err(_) => (true, 0),
+        };
         let error = if quiet { None } else { Some(Error::StillBusy) };
         let text = error.as_ref().map(Error::to_string);
         let document = Closing {
@@ -180,23 +210,30 @@ impl Client {
     /// As [`Client::close`], for a client that is about to be dropped: calls under way are waited for, the
     /// queue as long as the configuration says.
     pub fn close_for_good(&self) {
-        self.gate.close(Deadline::after(None));
+        let Some(Ok(parts)) = self.parts.current().map(|parts| parts.as_ref().as_ref()) else {
+            return;
+        };
+        parts.gate.close(Deadline::after(None));
         let patience = u64::from(self.config.queue.free_timeout_ms);
-        self.queue.close(Deadline::after(Some(patience)));
+        parts.queue.close(Deadline::after(Some(patience)));
     }
 
-    fn caller(&self) -> Caller<'_> {
+    fn caller<'p>(&'p self, parts: &'p Parts) -> Caller<'p> {
         Caller {
             config: &self.config,
-            account: &self.account,
+            account: &parts.account,
             logger: &self.logger,
-            older_paths: &self.older_paths,
+            older_paths: &parts.older_paths,
         }
     }
 
-    fn within(&self, call: impl FnOnce() -> Answer) -> Answer {
-        match self.gate.enter() {
-            Some(_pass) => call(),
+    fn within(&self, call: impl FnOnce(&Parts) -> Answer) -> Answer {
+        let parts = match self.parts() {
+            Ok(parts) => parts,
+            Err(error) => return Answer::failure(Status::Initialization, &error),
+        };
+        match parts.gate.enter() {
+            Some(_pass) => call(parts),
             None => Answer::failure(Status::Closed, &Error::Closed),
         }
     }

@@ -2,19 +2,16 @@
 #![forbid(unsafe_code)]
 
 use crate::sync::{Deadline, lock};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(Default)]
 pub struct Gate {
-    state: Mutex<State>,
+    /// Changed under the lock, but read by a forked child without it.
+    closed: AtomicBool,
+    inside: Mutex<usize>,
     left: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    closed: bool,
-    inside: usize,
 }
 
 /// A call that is under way; it ends when this is dropped, by a panic too.
@@ -23,28 +20,36 @@ pub struct Pass<'a>(&'a Gate);
 impl Gate {
     /// Lets a call in, unless the gate is closed.
     pub fn enter(&self) -> Option<Pass<'_>> {
-        let mut state = lock(&self.state);
-        if state.closed {
+        let mut inside = lock(&self.inside);
+        if self.closed() {
             return None;
         }
-        state.inside += 1;
+        *inside += 1;
         Some(Pass(self))
     }
 
+    /// A gate for a process that inherited this one: closed if this is, with nobody inside.
+    pub fn inherited(&self) -> Gate {
+        Gate {
+            closed: AtomicBool::new(self.closed()),
+            ..Gate::default()
+        }
+    }
+
     pub fn closed(&self) -> bool {
-        lock(&self.state).closed
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Closes the gate for good; true when nobody is inside any more.
     pub fn close(&self, deadline: Deadline) -> bool {
-        let mut state = lock(&self.state);
-        state.closed = true;
-        while state.inside > 0 {
+        let mut inside = lock(&self.inside);
+        self.closed.store(true, Ordering::Relaxed);
+        while *inside > 0 {
             let Some(left) = deadline.left(Duration::from_secs(3600)) else {
                 return false;
             };
-            let woken = self.left.wait_timeout(state, left);
-            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = self.left.wait_timeout(inside, left);
+            inside = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -52,7 +57,7 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        lock(&self.0.state).inside -= 1;
+        *lock(&self.0.inside) -= 1;
         self.0.left.notify_all();
     }
 }

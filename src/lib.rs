@@ -18,6 +18,7 @@ mod account;
 mod auth;
 mod export;
 mod factors;
+mod fork;
 mod gate;
 mod log;
 mod options;

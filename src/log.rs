@@ -3,7 +3,6 @@
 
 use crate::config::Config;
 use std::fmt::Display;
-use std::io::Write;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -58,9 +57,21 @@ impl Logger {
             }
         }
         line.push('\n');
-        // A host without standard error loses the line, never more.
-        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        write(line.as_bytes());
     }
+}
+
+/// Writes to standard error without its lock, which a forked child may inherit held. A host without standard
+/// error loses the line, never more.
+#[cfg(unix)]
+fn write(line: &[u8]) {
+    let _ = nix::unistd::write(std::io::stderr(), line);
+}
+
+#[cfg(not(unix))]
+fn write(line: &[u8]) {
+    use std::io::Write;
+    let _ = std::io::stderr().write_all(line);
 }
 
 /// Python's number for a level's name or number; a word that is neither means that logging is off.

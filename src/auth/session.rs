@@ -3,11 +3,11 @@
 use super::answer::Attempt;
 use super::{Authenticator, Identity, Token};
 use crate::error::Error;
+use crate::fork::PerProcess;
 use crate::log::{Level, Logger};
 use crate::random;
 use crate::sync::{Deadline, lock};
 use crate::transport::{Transport, out_of_time};
-use once_cell::sync::Lazy;
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ pub struct Context<'a> {
 }
 
 pub struct Session {
-    authenticator: Box<dyn Authenticator>,
+    authenticator: Arc<dyn Authenticator>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -41,7 +41,9 @@ struct State {
     retry_at: Option<Instant>,
 }
 
-static SHARED: Lazy<Mutex<HashMap<Identity, Arc<Session>>>> = Lazy::new(Mutex::default);
+static SHARED: PerProcess<Mutex<Sessions>> = PerProcess::new();
+
+type Sessions = HashMap<Identity, Arc<Session>>;
 
 /// Why a caller asks for a token.
 #[derive(Clone, Copy)]
@@ -57,7 +59,7 @@ pub enum Need<'a> {
 impl Session {
     pub(super) fn private(authenticator: Box<dyn Authenticator>) -> Arc<Session> {
         Arc::new(Session {
-            authenticator,
+            authenticator: authenticator.into(),
             state: Mutex::default(),
             changed: Condvar::new(),
         })
@@ -69,12 +71,25 @@ impl Session {
         identity: &Identity,
         authenticator: impl FnOnce() -> Box<dyn Authenticator>,
     ) -> Arc<Session> {
-        let mut sessions = lock(&SHARED);
+        let mut sessions = lock(SHARED.get(|inherited| Mutex::new(inherit(inherited))));
         sessions.retain(|_, session| Arc::strong_count(session) > 1 || session.worth_keeping());
         let session = sessions.entry(identity.clone());
         session
             .or_insert_with(|| Session::private(authenticator()))
             .clone()
+    }
+
+    /// This session as a forked child begins it: with the token, if nobody was changing it just then.
+    fn inherited(&self) -> Option<Session> {
+        let token = self.state.try_lock().ok()?.token.clone();
+        Some(Session {
+            authenticator: self.authenticator.clone(),
+            state: Mutex::new(State {
+                token,
+                ..State::default()
+            }),
+            changed: Condvar::new(),
+        })
     }
 
     /// Whether a login succeeded and no server refused its token since.
@@ -167,6 +182,17 @@ impl Session {
         }
         repeated(context, || self.authenticator.login(context))
     }
+}
+
+/// The sessions that a forked child begins with. Locks that its parent holds are never waited for.
+fn inherit(sessions: Option<&Mutex<Sessions>>) -> Sessions {
+    let Some(Ok(sessions)) = sessions.map(Mutex::try_lock) else {
+        return Sessions::default();
+    };
+    let entry = |(identity, session): (&Identity, &Arc<Session>)| {
+        Some((identity.clone(), Arc::new(session.inherited()?)))
+    };
+    sessions.iter().filter_map(entry).collect()
 }
 
 /// Makes an attempt, and makes it again as often as configured while that is worth it.

@@ -1,5 +1,6 @@
 //! Making, closing and freeing a client.
 
+use super::fork;
 use super::guard::{answering, quiet};
 use super::input;
 use super::status::mona_status;
@@ -64,6 +65,7 @@ pub unsafe extern "C" fn mona_client_new(
         unsafe { out_client.write(ptr::null_mut()) };
         // SAFETY: the caller's promise.
         let config = unsafe { input::optional_text(config_json, "config_json") }?;
+        fork::watch();
         let (client, answer) = Client::new(config);
         if let Some(client) = client {
             let handle = Box::new(mona_client {

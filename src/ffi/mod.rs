@@ -5,6 +5,7 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 pub mod background;
+mod fork;
 mod guard;
 mod input;
 pub mod lifecycle;

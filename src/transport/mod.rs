@@ -14,10 +14,11 @@ pub use response::Response;
 
 use crate::config::{Config, Secret};
 use crate::error::Error;
+use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
 use crate::thread;
 use bytes::Bytes;
-use once_cell::sync::{Lazy, OnceCell};
+use once_cell::sync::OnceCell;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -41,7 +42,7 @@ struct Pool {
     client: OnceCell<reqwest::blocking::Client>,
 }
 
-static POOLS: Lazy<Mutex<HashMap<Settings, Weak<Pool>>>> = Lazy::new(Mutex::default);
+static POOLS: PerProcess<Mutex<HashMap<Settings, Weak<Pool>>>> = PerProcess::new();
 
 /// A client's access to its connection pool.
 #[derive(Clone)]
@@ -74,7 +75,7 @@ impl Transport {
             proxies: Proxies::new(config.proxy.as_ref(), &variable),
             ca_file: config.ca_file.clone(),
         };
-        let mut pools = lock(&POOLS);
+        let mut pools = lock(POOLS.get(|_| Mutex::default()));
         let pool = match pools.get(&settings).and_then(Weak::upgrade) {
             Some(pool) => pool,
             None => {
