@@ -146,14 +146,14 @@ int32_t mona_client_is_active(const mona_client *client);
 /**
  * Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on. What is
  * enqueued is delivered as far as the time allows, but a server that has to be left alone is not waited for; the rest is
- * dropped.
+ * dropped, or kept for the next run where the client has a spool.
  *
  * @param client      The client; it still has to be freed. `mona_stats_json` still works.
  * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
  *     negative number waits for as long as they take.
  * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
  *     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
- *     `error_message`; on failure also `error_kind` and `retriable`.
+ *     `on_disk` (messages that the spool keeps), `error_message`; on failure also `error_kind` and `retriable`.
  * @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
@@ -256,7 +256,9 @@ mona_status mona_service_call(mona_client *client,
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
  *
  * The key `queue` of the configuration sets bounds, batches, waits and what happens when there is no room. The
- * first call that enqueues starts the thread. It never waits for the network.
+ * first call that enqueues starts the thread. It never waits for the network. With `queue.spool_dir` what was
+ * accepted is in that folder until it is settled, and survives the program; `queue.spool_sync` says what more it survives. A
+ * later client of the same endpoint and user delivers what an ended program left.
  *
  * @pre As for `mona_export_json`.
  */

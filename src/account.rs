@@ -2,12 +2,13 @@
 #![forbid(unsafe_code)]
 
 use crate::auth::{self, Context, Need, Session};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::log::Logger;
 use crate::sync::Deadline;
 use crate::transport::{JSON, Request, Response, Transport};
 use bytes::Bytes;
+use sha2::{Digest, Sha224};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,23 @@ impl Account {
             config,
             logger,
         })
+    }
+
+    /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.
+    pub fn fingerprint(&self) -> String {
+        let config = &self.config;
+        let user = config
+            .user_id
+            .as_deref()
+            .or(config.api_key.as_ref().map(Secret::reveal));
+        let user = user.unwrap_or_default();
+        let identity = format!("{}\n{user}", self.url(Endpoint::Export, user));
+        let digest = Sha224::digest(identity.as_bytes());
+        digest
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Whether requests carry a token.

@@ -45,6 +45,8 @@ struct Flushing<'a> {
 struct Closing<'a> {
     success: bool,
     undelivered: u64,
+    /// Messages that the spool keeps for the next run.
+    on_disk: u64,
     #[serde(flatten)]
     failure: Failure<'a>,
 }
@@ -84,11 +86,12 @@ impl Client {
                 Some(Ok(parents)) => parents.gate.inherited(),
                 _ => Gate::default(),
             };
+            let account = Arc::new(Account::new(self.config.clone(), self.logger.clone())?);
             Ok(Parts {
-                account: Arc::new(Account::new(self.config.clone(), self.logger.clone())?),
+                queue: Queue::new(self.config.queue.clone(), account.fingerprint())?,
+                account,
                 factors: Factors::new(&self.config),
                 older_paths: OlderPaths::default(),
-                queue: Queue::new(self.config.queue.clone()),
                 gate,
             })
         });
@@ -97,6 +100,12 @@ impl Client {
 
     fn start(&self) -> Result<(), Error> {
         let parts = self.parts()?;
+        if parts.queue.durable() {
+            let enqueuer = self.enqueuer(parts, true);
+            parts
+                .queue
+                .start(|queue| enqueuer.delivery().start(queue))?;
+        }
         if !self.config.authenticate_on_init {
             return Ok(());
         }
@@ -143,17 +152,7 @@ impl Client {
 
     /// Enqueues messages; makes no document of a success unless it is `wanted`.
     pub fn enqueue(&self, messages: &str, options: Option<&str>, wanted: bool) -> Answer {
-        self.within(|parts| {
-            let enqueuer = Enqueuer {
-                config: &self.config,
-                account: &parts.account,
-                logger: &self.logger,
-                factors: &parts.factors,
-                queue: &parts.queue,
-                wanted,
-            };
-            enqueuer.enqueue(messages, options)
-        })
+        self.within(|parts| self.enqueuer(parts, wanted).enqueue(messages, options))
     }
 
     /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
@@ -195,13 +194,14 @@ impl Client {
         let deadline = Deadline::after(timeout_ms.try_into().ok());
         let (quiet, undelivered) = match self.parts() {
             Ok(parts) => (parts.gate.close(deadline), parts.queue.close(deadline)),
-            Err(_) => (true, 0),
+            Err(error) => return Answer::failure(Status::Internal, &error),
         };
         let error = if quiet { None } else { Some(Error::StillBusy) };
         let text = error.as_ref().map(Error::to_string);
         let document = Closing {
             success: quiet,
-            undelivered,
+            undelivered: undelivered.lost,
+            on_disk: undelivered.on_disk,
             failure: Failure::of(error.as_ref(), text.as_deref()),
         };
         Answer::new(if quiet { Status::Ok } else { Status::Timeout }, &document)
@@ -216,6 +216,17 @@ impl Client {
         parts.gate.close(Deadline::after(None));
         let patience = u64::from(self.config.queue.free_timeout_ms);
         parts.queue.close(Deadline::after(Some(patience)));
+    }
+
+    fn enqueuer<'p>(&'p self, parts: &'p Parts, wanted: bool) -> Enqueuer<'p> {
+        Enqueuer {
+            config: &self.config,
+            account: &parts.account,
+            logger: &self.logger,
+            factors: &parts.factors,
+            queue: &parts.queue,
+            wanted,
+        }
     }
 
     fn caller<'p>(&'p self, parts: &'p Parts) -> Caller<'p> {

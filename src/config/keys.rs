@@ -1,7 +1,7 @@
 //! The table of configuration keys: the only place that knows their names, types, ranges, defaults,
 //! environment variables and documentation.
 
-use super::setting::{Defaults, Overflow, Range, Rates, Secret, Setting};
+use super::setting::{Defaults, Overflow, Range, Rates, Secret, Setting, SpoolSync};
 use crate::error::Error;
 use serde_json::{Map, Value};
 
@@ -187,6 +187,18 @@ settings! {
             "How often the service is asked again, in milliseconds, when it lets nobody in (a failed login, 401, 403, 404, 405, 410, a redirect): at first.";
         pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
             "The same, in the long run.";
+        spool_dir: Option<String> = None, env [], from "libmona",
+            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; several programs may share it. Without it messages wait in memory only. With it `max_messages`, `max_bytes`, `time_to_live_ms` and `drop_oldest` do not count.";
+        spool_max_bytes: u32 = 268_435_456u32, [65536.0 to 4000000000.0], env [], from "libmona",
+            "The most that all files under that folder may take, in bytes.";
+        spool_keep_free_bytes: u32 = 268_435_456u32, [0.0 to 4000000000.0], env [], from "libmona",
+            "How much of the file system is left free, in bytes.";
+        spool_sync: SpoolSync = SpoolSync::Interval, env [], from "libmona",
+            "What a message survives: `os` the end of the program, `interval` a loss of power too but for the last `spool_sync_interval_ms`, `always` a loss of power at once (each call waits for the disk).";
+        spool_sync_interval_ms: u32 = 500u32, [1.0 to 60000.0], env [], from "libmona",
+            "How often the disk is flushed with `spool_sync` `interval`, in milliseconds.";
+        spool_retention_hours: f64 = 72.0, [0.001 to 8760.0], env [], from "libmona",
+            "How long messages are kept in the folder, in hours; then they are given up and counted as `expired`.";
         free_timeout_ms: u32 = 2_000u32, [0.0 to 3600000.0], env [], from "libmona",
             "How long `mona_client_free` tries to deliver what `mona_client_close` was not asked to, in milliseconds.";
     }

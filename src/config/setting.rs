@@ -54,6 +54,14 @@ pub enum Overflow {
     DropOldest,
 }
 
+/// What messages in the spool survive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SpoolSync {
+    Os,
+    Interval,
+    Always,
+}
+
 /// Stands for the defaults of an object of keys.
 pub struct Defaults;
 
@@ -223,6 +231,23 @@ impl Setting for Overflow {
             "block" => Ok(Overflow::Block),
             "drop_oldest" => Ok(Overflow::DropOldest),
             _ => Err("must be reject, block or drop_oldest".to_owned()),
+        }
+    }
+}
+
+impl Setting for SpoolSync {
+    const KIND: &'static str = "word";
+
+    fn from_json(value: &Value) -> Result<Self, String> {
+        Self::from_text(value.as_str().unwrap_or_default())
+    }
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "os" => Ok(SpoolSync::Os),
+            "interval" => Ok(SpoolSync::Interval),
+            "always" => Ok(SpoolSync::Always),
+            _ => Err("must be os, interval or always".to_owned()),
         }
     }
 }

@@ -26,7 +26,9 @@ use std::ffi::c_char;
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///
 /// The key `queue` of the configuration sets bounds, batches, waits and what happens when there is no room. The
-/// first call that enqueues starts the thread. It never waits for the network.
+/// first call that enqueues starts the thread. It never waits for the network. With `queue.spool_dir` what was
+/// accepted is in that folder until it is settled, and survives the program; `queue.spool_sync` says what more it survives. A
+/// later client of the same endpoint and user delivers what an ended program left.
 ///
 /// # Safety
 /// As for `mona_export_json`.

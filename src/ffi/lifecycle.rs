@@ -94,14 +94,14 @@ pub unsafe extern "C" fn mona_client_is_active(client: *const mona_client) -> i3
 
 /// Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on. What is
 /// enqueued is delivered as far as the time allows, but a server that has to be left alone is not waited for; the rest is
-/// dropped.
+/// dropped, or kept for the next run where the client has a spool.
 ///
 /// @param client      The client; it still has to be freed. `mona_stats_json` still works.
 /// @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
 ///     negative number waits for as long as they take.
 /// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
 ///     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
-///     `error_message`; on failure also `error_kind` and `retriable`.
+///     `on_disk` (messages that the spool keeps), `error_message`; on failure also `error_kind` and `retriable`.
 /// @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///

@@ -1,5 +1,6 @@
 //! Messages that travel together, as they will stand in a request.
 
+use super::spool::Ticket;
 use crate::message::Envelope;
 use bytes::Bytes;
 
@@ -19,14 +20,26 @@ struct Entry {
 pub struct Batch {
     text: Vec<u8>,
     entries: Vec<Entry>,
+    /// With which each message is acknowledged, if it came from the spool.
+    tickets: Vec<Ticket>,
 }
 
 impl Batch {
     pub fn with_capacity(bytes: usize) -> Self {
         Batch {
             text: Vec::with_capacity(bytes),
-            entries: Vec::new(),
+            ..Batch::default()
         }
+    }
+
+    /// Adds a message that the spool holds.
+    pub fn push_kept(&mut self, message: &[u8], at_ms: u32, ticket: Ticket) {
+        self.push(message, at_ms);
+        self.tickets.push(ticket);
+    }
+
+    pub fn tickets(&self) -> &[Ticket] {
+        &self.tickets
     }
 
     pub fn push(&mut self, message: &[u8], at_ms: u32) {
@@ -96,6 +109,7 @@ impl Batch {
         for (index, entry) in self.entries.iter().enumerate() {
             if !gone(index, entry.at_ms) {
                 kept.push(self.message(index), entry.at_ms);
+                kept.tickets.extend(self.tickets.get(index));
             }
         }
         *self = kept;
@@ -106,6 +120,7 @@ impl Batch {
         let mut part = Batch::default();
         for (index, at_ms) in self.times_ms().enumerate().take(to).skip(from) {
             part.push(self.message(index), at_ms);
+            part.tickets.extend(self.tickets.get(index));
         }
         part
     }

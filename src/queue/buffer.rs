@@ -4,7 +4,7 @@ use super::batch::{Batch, UPKEEP};
 use std::collections::VecDeque;
 
 /// Batches are sealed when they have this share of what they may have.
-const FULL: f64 = 0.8;
+pub const FULL: f64 = 0.8;
 
 /// What waits in memory, or is being sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

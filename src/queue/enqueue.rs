@@ -107,7 +107,8 @@ impl Enqueuer<'_> {
         Answer::new(failed(Family::Export, self.config), &document)
     }
 
-    fn delivery(&self) -> Delivery {
+    /// What the thread that delivers needs.
+    pub fn delivery(&self) -> Delivery {
         Delivery {
             account: self.account.clone(),
             logger: self.logger.clone(),

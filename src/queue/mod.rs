@@ -1,16 +1,18 @@
 //! The background exporter: accepts now, delivers later, and accounts for every message.
 //!
 //! The law that holds at each moment, under the one lock: accepted = delivered + rejected + expired +
-//! dropped + in memory + in flight.
+//! dropped + on disk + in memory + in flight.
 #![forbid(unsafe_code)]
 
 mod back_off;
 mod batch;
 mod buffer;
+mod durable;
 mod enqueue;
 mod latency;
 mod outcome;
 mod settle;
+pub mod spool;
 mod state;
 mod statistics;
 mod worker;
@@ -24,6 +26,7 @@ use crate::error::Error;
 use crate::sync::{Deadline, lock};
 use batch::UPKEEP;
 use buffer::Load;
+use spool::Spool;
 use state::State;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -31,6 +34,14 @@ use std::time::{Duration, Instant};
 
 /// Longer than any wait that somebody will see the end of.
 const FOREVER: Duration = Duration::from_secs(3600);
+
+/// What a closed queue did not deliver.
+pub struct Undelivered {
+    /// Dropped, or in a request that is still under way.
+    pub lost: u64,
+    /// Left in the spool for the next run, those in a request that is still under way included.
+    pub on_disk: u64,
+}
 
 /// A client's queue. Its thread starts with the first message.
 pub struct Queue {
@@ -40,18 +51,29 @@ pub struct Queue {
     work: Condvar,
     /// Wakes those who wait for room, for a flush or for the end.
     progress: Condvar,
+    /// Wakes the thread that flushes the spool.
+    unflushed: Condvar,
+    spool: Option<Spool>,
     epoch: Instant,
 }
 
 impl Queue {
-    pub fn new(config: QueueConfig) -> Arc<Self> {
-        Arc::new(Queue {
+    /// A queue whose spool, if it is to have one, belongs to this endpoint and user.
+    pub fn new(config: QueueConfig, fingerprint: String) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Queue {
             state: Mutex::new(State::new(&config)),
+            spool: durable::open(&config, fingerprint)?,
             config,
             work: Condvar::new(),
             progress: Condvar::new(),
+            unflushed: Condvar::new(),
             epoch: Instant::now(),
-        })
+        }))
+    }
+
+    /// Whether messages survive the program.
+    pub fn durable(&self) -> bool {
+        self.spool.is_some()
     }
 
     /// Milliseconds on the queue's own clock.
@@ -59,18 +81,49 @@ impl Queue {
         self.epoch.elapsed().as_millis() as u32
     }
 
-    /// Accepts all of these messages, or none. `start` starts the thread, once.
+    /// Starts the threads, once. `start` starts the one that delivers.
+    pub fn start(
+        self: &Arc<Self>,
+        start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
+    ) -> Result<(), Error> {
+        let mut state = lock(&self.state);
+        if !state.started && !state.closed() {
+            state.thread = Some(start(self.clone())?);
+            state.started = true;
+            state.flusher = self.start_flushing()?;
+        }
+        Ok(())
+    }
+
+    /// Accepts all of these messages, or none.
     pub fn accept<'m>(
         self: &Arc<Self>,
         messages: impl Iterator<Item = &'m [u8]> + Clone,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<(), Error> {
         let new = self.weigh(messages.clone())?;
-        let mut state = self.room_for(new)?;
-        if !state.started {
-            state.thread = Some(start(self.clone())?);
-            state.started = true;
+        self.start(start)?;
+        let mut state = lock(&self.state);
+        if let Some(spool) = &self.spool {
+            let slices: Vec<&[u8]> = messages.clone().collect();
+            let (after, kept) = self.keep(spool, state, &slices, new)?;
+            state = after;
+            if kept {
+                state.counters.accepted += new.messages;
+                let before = Load {
+                    messages: state.on_disk.messages - new.messages,
+                    bytes: state.on_disk.bytes - new.bytes,
+                };
+                let wake = before.messages == 0
+                    || !self.ripe_on_disk(before) && self.ripe_on_disk(state.on_disk);
+                drop(state);
+                if wake {
+                    self.work.notify_one();
+                }
+                return Ok(());
+            }
         }
+        let mut state = self.room_for(state, new)?;
         let was_empty = state.buffer.load().messages == 0;
         let mut full = false;
         let now_ms = self.now_ms();
@@ -118,12 +171,11 @@ impl Queue {
     }
 
     /// The state, with room for the new load in it, as the overflow policy has it.
-    fn room_for(&self, new: Load) -> Result<MutexGuard<'_, State>, Error> {
-        let mut state = lock(&self.state);
-        let patience = match self.config.overflow {
-            Overflow::Block => u64::from(self.config.block_ms),
-            _ => 0,
-        };
+    fn room_for<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        new: Load,
+    ) -> Result<MutexGuard<'s, State>, Error> {
         let mut deadline = None;
         loop {
             if state.closed() {
@@ -143,13 +195,22 @@ impl Queue {
                     continue;
                 }
             }
-            let deadline = *deadline.get_or_insert_with(|| Deadline::after(Some(patience)));
+            let deadline =
+                *deadline.get_or_insert_with(|| Deadline::after(Some(self.patience_ms())));
             let Some(left) = deadline.left(FOREVER) else {
                 state.counters.refused += new.messages;
                 state.full = true;
                 return Err(Error::QueueFull);
             };
             state = self.wait_for_progress(state, left);
+        }
+    }
+
+    /// How long a call waits for room.
+    fn patience_ms(&self) -> u64 {
+        match self.config.overflow {
+            Overflow::Block => u64::from(self.config.block_ms),
+            _ => 0,
         }
     }
 
@@ -187,9 +248,9 @@ impl Queue {
         }
     }
 
-    /// Accepts nothing more, delivers what it can in time, and counts the rest as dropped; how many messages
-    /// were not delivered, those in a request that is still under way included.
-    pub fn close(&self, deadline: Deadline) -> u64 {
+    /// Accepts nothing more, delivers what it can in time, and counts the rest as dropped, but for what the
+    /// spool keeps.
+    pub fn close(&self, deadline: Deadline) -> Undelivered {
         let mut state = lock(&self.state);
         state.closing.get_or_insert(deadline);
         self.work.notify_one();
@@ -200,14 +261,20 @@ impl Queue {
             state = self.wait_for_progress(state, left);
         }
         state.finish();
-        let undelivered = state.counters.dropped_close + state.in_flight.messages;
+        let in_flight = state.in_flight.messages;
+        let kept = if self.durable() { in_flight } else { 0 };
+        let undelivered = Undelivered {
+            lost: state.counters.dropped_close + in_flight - kept,
+            on_disk: state.on_disk.messages + kept,
+        };
         let busy = state.in_flight.messages > 0;
         // A thread that still waits for a server ends by itself, when that has answered or the time is up.
-        let thread = state.thread.take_if(|_| !busy);
+        let threads = [state.thread.take_if(|_| !busy), state.flusher.take()];
         drop(state);
         self.progress.notify_all();
         self.work.notify_all();
-        if let Some(thread) = thread {
+        self.unflushed.notify_all();
+        for thread in threads.into_iter().flatten() {
             // It ends without another request, and its panic would be nobody's concern any more.
             let _ = thread.join();
         }

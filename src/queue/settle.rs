@@ -71,6 +71,7 @@ impl Queue {
         rejected: Vec<(usize, String)>,
         logger: &Logger,
     ) {
+        self.acknowledge(state, batch);
         state.counters.rejected += rejected.len() as u64;
         state.counters.delivered += (batch.len() - rejected.len()) as u64;
         let now_ms = self.now_ms();
@@ -89,7 +90,9 @@ impl Queue {
             );
             state.remember(Rejection { context_id, reason });
         }
-        state.health = Health::Ok;
+        if state.health != Health::StorageError || !self.durable() {
+            state.health = Health::Ok;
+        }
         state.back_off.succeeded();
         state.pause.succeeded();
         state.suspicions = 0;

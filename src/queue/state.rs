@@ -7,7 +7,7 @@ use crate::config::QueueConfig;
 use crate::sync::Deadline;
 use std::collections::VecDeque;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many rejected messages are remembered, the latest.
 const REMEMBERED: usize = 100;
@@ -21,6 +21,9 @@ pub struct Counters {
     pub expired: u64,
     pub dropped_overflow: u64,
     pub dropped_close: u64,
+    pub dropped_damaged: u64,
+    /// Messages that an earlier run left in the spool; accepted, too.
+    pub recovered: u64,
     /// Messages of calls that found no room; never accepted.
     pub refused: u64,
     pub requests: u64,
@@ -30,7 +33,12 @@ pub struct Counters {
 
 impl Counters {
     pub fn settled(&self) -> u64 {
-        self.delivered + self.rejected + self.expired + self.dropped_overflow + self.dropped_close
+        self.delivered
+            + self.rejected
+            + self.expired
+            + self.dropped_overflow
+            + self.dropped_close
+            + self.dropped_damaged
     }
 }
 
@@ -40,6 +48,7 @@ pub enum Health {
     Ok,
     BackingOff,
     Paused,
+    StorageError,
     Closed,
 }
 
@@ -53,6 +62,10 @@ pub struct Rejection {
 pub struct State {
     pub buffer: Buffer,
     pub in_flight: Load,
+    /// What the spool holds, without what was read from it.
+    pub on_disk: Load,
+    /// When the oldest of that was accepted, at the earliest.
+    pub on_disk_since_ms: u32,
     pub counters: Counters,
     pub latency: Latency,
     pub health: Health,
@@ -72,6 +85,14 @@ pub struct State {
     /// Whether the last call found no room.
     pub full: bool,
     pub started: bool,
+    /// When the spools of ended programs are looked for again, and how long the pause before that is.
+    pub adopt_at: Option<Instant>,
+    pub adoption_pause: Duration,
+    /// Bytes of the spool that are not flushed yet.
+    pub unflushed: u64,
+    /// How many expired messages of the spool are counted already.
+    pub expired_on_disk: u64,
+    pub flusher: Option<JoinHandle<()>>,
     pub thread: Option<JoinHandle<()>>,
     pub closing: Option<Deadline>,
     pub finished: bool,
@@ -83,6 +104,8 @@ impl State {
         State {
             buffer: Buffer::new(config.batch_messages as usize, config.batch_bytes as usize),
             in_flight: Load::default(),
+            on_disk: Load::default(),
+            on_disk_since_ms: 0,
             counters: Counters::default(),
             latency: Latency::default(),
             health: Health::Ok,
@@ -102,6 +125,11 @@ impl State {
             flush_to: 0,
             full: false,
             started: false,
+            adopt_at: None,
+            adoption_pause: Duration::ZERO,
+            unflushed: 0,
+            expired_on_disk: 0,
+            flusher: None,
             thread: None,
             closing: None,
             finished: false,
@@ -128,10 +156,14 @@ impl State {
         self.rejections.push_back(rejection);
     }
 
-    /// Ends delivery: what still waits is dropped.
+    /// Ends delivery: what still waits is dropped, but for what the spool keeps.
     pub fn finish(&mut self) {
         while let Some(batch) = self.buffer.take() {
-            self.counters.dropped_close += batch.len() as u64;
+            if batch.tickets().is_empty() {
+                self.counters.dropped_close += batch.len() as u64;
+            } else {
+                self.on_disk.add(Load::of(&batch));
+            }
         }
         self.health = Health::Closed;
         self.finished = true;

@@ -16,13 +16,18 @@ struct Statistic {
 const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
-        doc: "`ok`, `backing_off` (the last request failed), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full` or `closed`.",
+        doc: "`ok`, `backing_off` (the last request failed), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
         read: |state| json!(health(state)),
     },
     Statistic {
         name: "accepted",
-        doc: "Messages that `mona_enqueue_json` accepted.",
+        doc: "Messages that `mona_enqueue_json` accepted, and those recovered.",
         read: |state| json!(state.counters.accepted),
+    },
+    Statistic {
+        name: "recovered",
+        doc: "Messages that programs which ended had left in the spool, and that this client delivers now.",
+        read: |state| json!(state.counters.recovered),
     },
     Statistic {
         name: "delivered",
@@ -36,18 +41,24 @@ const STATISTICS: &[Statistic] = &[
     },
     Statistic {
         name: "expired",
-        doc: "Messages given up because `queue.time_to_live_ms` had passed.",
+        doc: "Messages given up because `queue.time_to_live_ms` had passed, or `queue.spool_retention_hours`.",
         read: |state| json!(state.counters.expired),
     },
     Statistic {
         name: "dropped",
-        doc: "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed).",
+        doc: "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed, and in no spool), `damaged` (unreadable in the spool).",
         read: |state| {
             json!({
                 "overflow": state.counters.dropped_overflow,
                 "close": state.counters.dropped_close,
+                "damaged": state.counters.dropped_damaged,
             })
         },
+    },
+    Statistic {
+        name: "on_disk",
+        doc: "Messages that wait in the spool.",
+        read: |state| json!(state.on_disk.messages),
     },
     Statistic {
         name: "in_memory",
@@ -115,6 +126,7 @@ fn health(state: &State) -> &'static str {
     match state.health {
         Health::Closed => "closed",
         Health::Paused => "paused",
+        Health::StorageError => "storage_error",
         Health::BackingOff => "backing_off",
         Health::Ok if state.full => "queue_full",
         Health::Ok => "ok",
@@ -137,7 +149,7 @@ const HEAD: &str = "\
 
 `mona_stats_json` gives these members, beside `success` and `error_message`. All are taken at one moment, and at each moment
 
-    accepted = delivered + rejected + expired + dropped.overflow + dropped.close + in_memory + in_flight
+    accepted = delivered + rejected + expired + dropped (each reason) + on_disk + in_memory + in_flight
 
 | member | meaning |
 |---|---|

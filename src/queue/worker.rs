@@ -13,10 +13,15 @@ use crate::sync::{Deadline, lock};
 use crate::thread;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Enough for the thread's calls.
 const STACK_BYTES: usize = 512 * 1024;
+
+/// How long to wait before the spools of programs that ended are looked for again. A program that is just
+/// ending still holds its spool.
+const FIRST_ADOPTION_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_ADOPTION_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the thread needs to deliver.
 pub struct Delivery {
@@ -29,6 +34,7 @@ impl Delivery {
     /// Starts the thread of this queue.
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
+            queue.take_over();
             while let Some(batch) = queue.next() {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
@@ -72,15 +78,23 @@ impl Queue {
                 self.progress.notify_all();
                 return None;
             }
+            if self.adoption_in(&state) == Some(Duration::ZERO) {
+                drop(state);
+                self.take_over();
+                state = lock(&self.state);
+                continue;
+            }
             let wait = match self.wait(&state) {
                 Some(wait) => wait,
                 None => {
                     if let Some(batch) = self.take(&mut state) {
                         return Some(batch);
                     }
-                    FOREVER
+                    // The spool had nothing that can be sent after all.
+                    continue;
                 }
             };
+            let wait = wait.min(self.adoption_in(&state).unwrap_or(wait));
             let woken = self.work.wait_timeout(state, wait);
             state = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -90,24 +104,33 @@ impl Queue {
         let Some(deadline) = state.closing else {
             return false;
         };
-        let empty = state.buffer.load().messages == 0;
+        let empty = state.buffer.load().messages == 0 && state.on_disk.messages == 0;
         // Whoever closes does not wait for a server that is being left alone.
         state.finished || empty || deadline.left(FOREVER).is_none() || state.waiting().is_some()
     }
 
     /// How long nothing is to be sent; `None` when it is time.
     fn wait(&self, state: &State) -> Option<Duration> {
-        let oldest = state.buffer.oldest_ms()?;
+        let on_disk = state.on_disk.messages > 0;
+        let disk_since = on_disk.then_some(state.on_disk_since_ms);
+        let Some(oldest) = state.buffer.oldest_ms().or(disk_since) else {
+            return Some(FOREVER);
+        };
         let age = Duration::from_millis(age_ms(self.now_ms(), oldest).into());
         if let Some(wait) = state.waiting() {
             let time_to_live = Duration::from_millis(self.config.time_to_live_ms.into());
-            return Some(
-                wait.min(time_to_live.saturating_sub(age))
-                    .max(Duration::from_millis(1)),
-            );
+            let expiry = time_to_live
+                .saturating_sub(age)
+                .max(Duration::from_millis(1));
+            return Some(if self.durable() {
+                wait
+            } else {
+                wait.min(expiry)
+            });
         }
         let linger = Duration::from_millis(self.config.linger_ms.into());
-        if state.buffer.has_full() || state.flushing() || age >= linger {
+        let ripe = state.buffer.has_full() || on_disk && self.ripe_on_disk(state.on_disk);
+        if ripe || state.flushing() || age >= linger {
             return None;
         }
         Some(linger - age)
@@ -115,7 +138,11 @@ impl Queue {
 
     /// Takes the oldest batch, no larger than the service is known to take.
     fn take(&self, state: &mut State) -> Option<Batch> {
-        let mut batch = state.buffer.take()?;
+        let mut batch = match (state.buffer.take(), &self.spool) {
+            (Some(batch), _) => batch,
+            (None, Some(spool)) => self.read(spool, state)?,
+            (None, None) => return None,
+        };
         while state
             .largest_batch
             .is_some_and(|largest| batch.bytes() as u64 > largest)
@@ -129,8 +156,35 @@ impl Queue {
         Some(batch)
     }
 
+    /// Adopts what an ended program left: at the beginning, soon after it found something, and ever more
+    /// seldom as long as it finds nothing.
+    fn take_over(&self) {
+        let Some(spool) = &self.spool else {
+            return;
+        };
+        self.read_to_the_end(spool);
+        let adopted = self.adopt(spool);
+        let mut state = lock(&self.state);
+        let pause = if adopted {
+            Duration::ZERO
+        } else {
+            state.adoption_pause * 2
+        };
+        state.adoption_pause = pause.clamp(FIRST_ADOPTION_PAUSE, LONGEST_ADOPTION_PAUSE);
+        state.adopt_at = Some(Instant::now() + state.adoption_pause);
+    }
+
+    /// How long until spools are looked for again, if they are at all.
+    fn adoption_in(&self, state: &State) -> Option<Duration> {
+        let at = state.adopt_at.filter(|_| !state.closed())?;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
     /// Gives up what has become too old; whether there was any.
     fn expire(&self, state: &mut State) -> bool {
+        if self.durable() {
+            return false;
+        }
         let now_ms = self.now_ms();
         let expired = state.buffer.expire(now_ms, self.config.time_to_live_ms);
         state.counters.expired += expired;

@@ -1,0 +1,211 @@
+//! Taking over the directories of instances that are gone.
+#![forbid(unsafe_code)]
+
+use super::format::{HEADER, RECORD, Seal};
+use super::frames::{Frames, read_at};
+use super::reader::{Place, Reader};
+use super::segment::{Ranges, Segment, State};
+use super::store::{ACK_BYTES, Store, ack_name, instance_of, segment_name};
+use super::writer::Spool;
+use super::{Counts, disk};
+use crate::sync::lock;
+use std::fs::File;
+use std::io::Result;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
+
+/// What adoption found in a segment.
+#[derive(Debug, Default)]
+struct Found {
+    state: State,
+    corrupt_frames: u64,
+    corrupt_bytes: u64,
+}
+
+impl Spool {
+    /// Takes over the oldest directory of the same endpoint and user whose owner is gone, unless
+    /// one is still being drained; how many messages that adds.
+    pub fn adopt(&self) -> usize {
+        if self.is_forked() {
+            return 0;
+        }
+        let mut reader = lock(&self.reader);
+        reader.finish_orphan();
+        if reader.orphan.is_some() {
+            return 0;
+        }
+        for name in disk::names(&self.shared.directory).unwrap_or_default() {
+            let known = name == self.store.name() || reader.fruitless.contains(&name);
+            if known || instance_of(&name).is_none() {
+                continue;
+            }
+            // What another instance holds, or what is not ours to open, is left alone.
+            let Ok(store) = Store::take(&self.shared, &name) else {
+                continue;
+            };
+            let messages = self.take_over(&mut reader, store);
+            if messages > 0 {
+                return messages as usize;
+            }
+        }
+        0
+    }
+
+    fn take_over(&self, reader: &mut Reader, store: Store) -> u64 {
+        let found = store.scan();
+        let mut counts = lock(&self.shared.counts);
+        counts.messages += found.messages;
+        counts.bytes += found.bytes;
+        counts.adopted += found.messages;
+        counts.corrupt_frames += found.corrupt_frames;
+        counts.corrupt_bytes += found.corrupt_bytes;
+        drop(counts);
+        reader.adoptions += 1;
+        reader.orphan = Some(Place::new(reader.adoptions, Arc::new(store)));
+        reader.finish_orphan();
+        found.messages
+    }
+}
+
+impl Store {
+    /// Finds the segments that hold messages and removes those that do not.
+    fn scan(&self) -> Counts {
+        let mut total = Counts::default();
+        let names = disk::names(&self.directory).unwrap_or_default();
+        for name in &names {
+            if let Some(number) = number_of(name, ".ack") {
+                if !names.contains(&segment_name(number)) {
+                    // Its segment is gone: all of it was delivered.
+                    let _ = disk::remove_file(&self.directory, name);
+                }
+            } else if let Some(number) = number_of(name, ".mq")
+                && let Ok(Some((segment, found))) = self.scan_segment(number)
+            {
+                total.messages += found.messages;
+                total.bytes += found.bytes;
+                total.corrupt_frames += found.corrupt_frames;
+                total.corrupt_bytes += found.corrupt_bytes;
+                lock(&self.segments).insert(number, Arc::new(segment));
+                if found.messages == 0
+                    && let Some(segment) = self.segment_from(number)
+                {
+                    // What cannot be removed now is found again by the next run.
+                    let _ = self.retire(&segment);
+                }
+            }
+        }
+        total
+    }
+
+    /// A segment and what is in it; none if the file is another's.
+    fn scan_segment(&self, number: u64) -> Result<Option<(Segment, Counts)>> {
+        let file = disk::open_file(&self.directory, &segment_name(number), false, false)?;
+        // Acknowledgements name places in 32 bits.
+        let length = file.metadata()?.len().min(u64::from(u32::MAX));
+        let mut header = vec![0; HEADER as usize];
+        let read = read_at(&file, &mut header, 0)?;
+        header.truncate(read);
+        if self.identity.disowns(&header, number) {
+            return Ok(None);
+        }
+        let seal = self.identity.seal(number);
+        let mut found = Found {
+            state: self.acknowledged(number, seal, length),
+            ..Found::default()
+        };
+        found.frames(file, seal, length)?;
+        let counts = Counts {
+            messages: found.state.messages,
+            bytes: found.state.bytes,
+            corrupt_frames: found.corrupt_frames,
+            corrupt_bytes: found.corrupt_bytes,
+            ..Counts::default()
+        };
+        let segment = Segment::new(number, seal, length, true, found.state);
+        segment.synced.store(length, SeqCst);
+        Ok(Some((segment, counts)))
+    }
+
+    /// What the records of acknowledgement say; whatever is not valid there acknowledges nothing.
+    fn acknowledged(&self, number: u64, seal: Seal, length: u64) -> State {
+        let mut state = State::default();
+        let opened = disk::open_file(&self.directory, &ack_name(number), false, false);
+        let sized = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let Ok((size, file)) = sized else {
+            return state;
+        };
+        state.ack_bytes = size;
+        // More than one record for each possible frame is no file of ours.
+        let mut bytes = vec![0; size.min(length.max(ACK_BYTES)) as usize];
+        let read = read_at(&file, &mut bytes, 0).unwrap_or_default();
+        bytes.truncate(read);
+        let mut ranges = Ranges::default();
+        for (index, record) in bytes.chunks(RECORD).enumerate() {
+            if record.iter().any(|byte| *byte != 0) {
+                state.slot = ((index + 1) * RECORD) as u64;
+            }
+            if let Some((start, end)) = seal.range(record) {
+                ranges.add(start.into(), end.into());
+            }
+        }
+        state.acked = ranges;
+        state
+    }
+}
+
+impl Found {
+    /// Counts the messages that wait and the damage around them.
+    fn frames(&mut self, file: File, seal: Seal, length: u64) -> Result<()> {
+        let tail = file.try_clone()?;
+        let mut frames = Frames::new(file, seal, HEADER);
+        // The sequence number that follows without a gap, where it is known.
+        let mut expected = None;
+        loop {
+            if let Some(end) = self.state.acked.end_of(frames.offset()) {
+                frames.seek(end);
+                expected = None;
+                continue;
+            }
+            let Some(frame) = frames.next(length)? else {
+                break;
+            };
+            let sequence = frame.head.sequence;
+            if frame.at > frame.from {
+                let gap = expected.map_or(1, |expected| sequence.saturating_sub(expected));
+                self.corrupt_frames += gap.clamp(1, frame.at - frame.from);
+                self.corrupt_bytes += frame.at - frame.from;
+            }
+            expected = Some(sequence.saturating_add(1));
+            if self.state.acked.end_of(frame.at).is_none() {
+                self.state.messages += 1;
+                self.state.bytes += frame.payload.len() as u64;
+            }
+        }
+        self.tail(&tail, frames.offset(), length)
+    }
+
+    /// Zeros after the last frame are room that a crash left; anything else was a frame.
+    fn tail(&mut self, file: &File, mut at: u64, length: u64) -> Result<()> {
+        self.corrupt_bytes += length.saturating_sub(at);
+        let mut bytes = vec![0; 4096];
+        while at < length {
+            let read = read_at(file, &mut bytes, at)?;
+            let part = bytes.get(..read).unwrap_or_default();
+            if part.iter().any(|byte| *byte != 0) {
+                self.corrupt_frames += 1;
+                break;
+            }
+            if read == 0 {
+                break;
+            }
+            at += read as u64;
+        }
+        Ok(())
+    }
+}
+
+fn number_of(name: &str, suffix: &str) -> Option<u64> {
+    let number = u64::from_str_radix(name.strip_suffix(suffix)?, 16).ok()?;
+    // One spelling only.
+    (name == format!("{number:016x}{suffix}")).then_some(number)
+}

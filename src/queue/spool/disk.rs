@@ -1,0 +1,211 @@
+//! The file system: everything relative to directory handles, nothing through a symbolic link.
+#![forbid(unsafe_code)]
+
+use super::SpoolError;
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
+use nix::sys::statvfs::fstatvfs;
+use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Error, ErrorKind, Result};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const PRIVATE_FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
+/// Opens `path`, creating what is missing of it, and checks that only this user can write there.
+pub fn open_root(path: &Path) -> std::result::Result<File, SpoolError> {
+    // With a slash at its end, a link would be followed.
+    let path: &Path = &path.components().collect::<PathBuf>();
+    let shown = path.display();
+    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let mut options = OpenOptions::new();
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let opened = options.read(true).custom_flags(flags.bits()).open(path);
+    // A link or a file in its place fails both steps; the second says what is wrong.
+    let directory = match (created, opened) {
+        (_, Ok(directory)) => directory,
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => return Err(refusal(&shown, &error)),
+    };
+    check_directory(&directory, 0o022).map_err(|error| refusal(&shown, &error))?;
+    Ok(directory)
+}
+
+fn refusal(shown: &dyn std::fmt::Display, error: &Error) -> SpoolError {
+    SpoolError::Refused {
+        problem: format!("The spool directory {shown} cannot be used: {error}"),
+    }
+}
+
+/// Opens the directory `name`, which must belong to this user and have no bit of `forbidden`.
+pub fn open_directory(parent: &File, name: &str, forbidden: u32) -> Result<File> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let directory = opened(openat(parent, name, flags, Mode::empty()))?;
+    check_directory(&directory, forbidden)?;
+    Ok(directory)
+}
+
+/// Creates the directory `name`; an error if it is there.
+pub fn create_directory(parent: &File, name: &str) -> Result<()> {
+    Ok(mkdirat(parent, name, Mode::S_IRWXU)?)
+}
+
+fn check_directory(directory: &File, forbidden: u32) -> Result<()> {
+    let stat = fstat(directory)?;
+    let mode = permissions(&stat);
+    let problem = if stat.st_uid != geteuid().as_raw() {
+        format!("user {} owns it", stat.st_uid)
+    } else if mode & forbidden != 0 {
+        format!("its mode {mode:04o} lets other users in: it takes 0700")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(ErrorKind::PermissionDenied, problem))
+}
+
+fn permissions(stat: &FileStat) -> u32 {
+    Mode::from_bits_truncate(stat.st_mode).bits()
+}
+
+/// Creates the file `name`, which must not be there.
+pub fn create_file(directory: &File, name: &str) -> Result<File> {
+    let flags =
+        OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    opened(openat(directory, name, flags, PRIVATE_FILE))
+}
+
+/// Opens the file `name` if it is a plain one of this user that no other user can write.
+pub fn open_file(directory: &File, name: &str, writable: bool, create: bool) -> Result<File> {
+    // Without O_NONBLOCK a FIFO in the file's place would block.
+    let mut flags = OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    flags |= if writable {
+        OFlag::O_RDWR
+    } else {
+        OFlag::O_RDONLY
+    };
+    if create {
+        flags |= OFlag::O_CREAT;
+    }
+    let file = opened(openat(directory, name, flags, PRIVATE_FILE))?;
+    let stat = fstat(&file)?;
+    let plain = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    if !plain || stat.st_uid != geteuid().as_raw() || permissions(&stat) & 0o022 != 0 {
+        let problem = "not a file that only this user can write";
+        return Err(Error::new(ErrorKind::PermissionDenied, problem));
+    }
+    Ok(file)
+}
+
+fn opened(fd: nix::Result<OwnedFd>) -> Result<File> {
+    Ok(File::from(fd?))
+}
+
+/// Whether the file still has a name.
+pub fn is_linked(file: &File) -> Result<bool> {
+    Ok(fstat(file)?.st_nlink > 0)
+}
+
+/// The names in a directory, sorted.
+pub fn names(directory: &File) -> Result<Vec<String>> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut names = Vec::new();
+    for entry in Dir::openat(directory, ".", flags, Mode::empty())?.iter() {
+        // What is not UTF-8 is no name of ours.
+        if let Ok(name) = entry?.file_name().to_str()
+            && !matches!(name, "." | "..")
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// Removes a file; one that is gone already is no error.
+pub fn remove_file(directory: &File, name: &str) -> Result<()> {
+    match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
+        Ok(()) | Err(Errno::ENOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Removes an empty directory.
+pub fn remove_directory(parent: &File, name: &str) -> Result<()> {
+    Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
+}
+
+/// Bytes of the plain files in the directories of `depth` levels under `directory`.
+pub fn measure(directory: &File, depth: u32) -> u64 {
+    let mut total = 0u64;
+    for name in names(directory).unwrap_or_default() {
+        let Ok(stat) = fstatat(directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) else {
+            continue;
+        };
+        match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+            SFlag::S_IFREG => total = total.saturating_add(stat.st_size.max(0) as u64),
+            SFlag::S_IFDIR if depth > 0 => {
+                if let Ok(child) = open_directory(directory, &name, 0) {
+                    total = total.saturating_add(measure(&child, depth - 1));
+                }
+            }
+            _ => {}
+        }
+    }
+    total
+}
+
+/// Bytes that this user can still write to the file system.
+pub fn free_bytes(directory: &File) -> Result<u64> {
+    let stat = fstatvfs(directory)?;
+    // The types differ between systems.
+    #[allow(clippy::useless_conversion)]
+    let (blocks, size) = (
+        u64::from(stat.blocks_available()),
+        u64::from(stat.fragment_size()),
+    );
+    Ok(blocks.saturating_mul(size))
+}
+
+/// Writes all of `bytes` at `offset`, in one call to the system unless that falls short.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::write(file, bytes, offset)?;
+    file.write_all_at(bytes, offset)
+}
+
+/// Gives a new file `length` bytes of zeros that a full disk cannot take back.
+pub fn preallocate(file: &File, length: u64) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::allocate(length)?;
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    match nix::fcntl::posix_fallocate(file, 0, length as _) {
+        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => {}
+        done => return Ok(done?),
+    }
+    file.write_all_at(&vec![0; length as usize], 0)
+}
+
+pub fn sync_data(file: &File) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::sync()?;
+    file.sync_data()
+}
+
+/// Makes creations and removals in a directory durable. Some file systems know no such thing.
+pub fn sync_directory(directory: &File) -> Result<()> {
+    match directory.sync_all() {
+        Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
+        done => done,
+    }
+}
+
+/// Whether the error says that there is no room.
+pub fn is_full(error: &Error) -> bool {
+    let full = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG].map(|errno| errno as i32);
+    error
+        .raw_os_error()
+        .is_some_and(|code| full.contains(&code))
+}

@@ -1,0 +1,124 @@
+//! Reading a segment: its frames in order, past any damage.
+#![forbid(unsafe_code)]
+
+use super::format::{HEAD, Head, Seal, frame_bytes};
+use std::fs::File;
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::FileExt;
+
+/// Bytes read at once, unless one frame is larger.
+const WINDOW: u64 = 128 * 1024;
+
+/// A frame that verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Where reading resumed: `at`, or less if damage was passed over.
+    pub from: u64,
+    pub at: u64,
+    pub end: u64,
+    pub head: Head,
+    pub payload: Vec<u8>,
+}
+
+/// A place in a segment's file.
+#[derive(Debug)]
+pub struct Frames {
+    file: File,
+    seal: Seal,
+    offset: u64,
+    window: Vec<u8>,
+    window_at: u64,
+}
+
+impl Frames {
+    pub fn new(file: File, seal: Seal, offset: u64) -> Self {
+        Frames {
+            file,
+            seal,
+            offset,
+            window: Vec::new(),
+            window_at: 0,
+        }
+    }
+
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Goes on from `offset`, a frame's end.
+    pub fn seek(&mut self, offset: u64) {
+        self.offset = offset;
+    }
+
+    /// The next frame that ends at `limit` or before. Without one, the place stays as it is.
+    pub fn next(&mut self, limit: u64) -> Result<Option<Frame>> {
+        let from = self.offset;
+        let mut at = from;
+        while at.saturating_add(HEAD) <= limit {
+            if let Some(mut frame) = self.frame(at, limit)? {
+                frame.from = from;
+                self.offset = frame.end;
+                return Ok(Some(frame));
+            }
+            at += 8;
+        }
+        Ok(None)
+    }
+
+    fn frame(&mut self, at: u64, limit: u64) -> Result<Option<Frame>> {
+        let seal = self.seal;
+        let Some(head) = self.view(at, HEAD, limit)?.and_then(|b| seal.head(b)) else {
+            return Ok(None);
+        };
+        let length = u64::from(head.length);
+        let end = at + frame_bytes(length);
+        if end > limit {
+            return Ok(None);
+        }
+        let Some(bytes) = self.view(at, HEAD + length, limit)? else {
+            return Ok(None);
+        };
+        let payload = bytes.get(HEAD as usize..).unwrap_or_default();
+        Ok(seal.verifies(&head, bytes).then(|| Frame {
+            from: at,
+            at,
+            end,
+            head,
+            payload: payload.to_vec(),
+        }))
+    }
+
+    /// `length` bytes from `at` on; none if the file is shorter by now.
+    fn view(&mut self, at: u64, length: u64, limit: u64) -> Result<Option<&[u8]>> {
+        if !self.holds(at, length) {
+            let wanted = length.max(WINDOW).min(limit.saturating_sub(at));
+            self.window.clear();
+            self.window.shrink_to(WINDOW as usize);
+            self.window.resize(wanted as usize, 0);
+            self.window_at = at;
+            let read = read_at(&self.file, &mut self.window, at);
+            self.window.truncate(*read.as_ref().unwrap_or(&0));
+            read?;
+        }
+        let start = at.saturating_sub(self.window_at) as usize;
+        Ok(self.window.get(start..start + length as usize))
+    }
+
+    fn holds(&self, at: u64, length: u64) -> bool {
+        at >= self.window_at && at + length <= self.window_at + self.window.len() as u64
+    }
+}
+
+/// Reads until `buffer` is full or the file ends.
+pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, at + done as u64) {
+            Ok(0) => break,
+            Ok(count) => done += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,121 @@
+//! Who may drain whose messages.
+#![forbid(unsafe_code)]
+
+use super::*;
+
+#[test]
+fn a_living_instance_keeps_its_messages() {
+    let root = TempDir::new().unwrap();
+    let (first, second) = (open(small(root.path())), open(small(root.path())));
+    append(&first, 0..4);
+    assert_eq!(second.adopt(), 0);
+    assert!(second.read(99, usize::MAX).is_empty());
+    drop(first);
+    assert_eq!(second.adopt(), 4);
+    assert_eq!(drain(&second), expected(0..4));
+}
+
+#[test]
+fn an_orphan_has_one_owner() {
+    let root = left_behind(|spool| append(spool, 0..4));
+    let (first, second) = (open(small(root.path())), open(small(root.path())));
+    assert_eq!((first.adopt(), second.adopt()), (4, 0));
+    assert_eq!(drain(&second), expected(0..0));
+    assert_eq!(drain(&first), expected(0..4));
+}
+
+#[test]
+fn orphans_are_drained_one_at_a_time_and_removed() {
+    let root = TempDir::new().unwrap();
+    let spools = [0, 1, 2].map(|_| open(small(root.path())));
+    for (number, spool) in spools.iter().enumerate() {
+        append(spool, number * 10..number * 10 + 4);
+    }
+    drop(spools);
+    let spool = open(small(root.path()));
+    assert_eq!(spool.adopt(), 4);
+    assert_eq!(spool.adopt(), 0);
+    let batch = spool.read(99, usize::MAX);
+    assert_eq!(batch.len(), 4);
+    spool.acknowledge(&tickets(&batch)).unwrap();
+    let directory = root.path().join(FINGERPRINT);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
+    let mut rest = drain(&spool);
+    rest.extend(texts(&batch));
+    rest.sort();
+    let all: Vec<_> = [0, 10, 20]
+        .iter()
+        .flat_map(|n| expected(*n..n + 4))
+        .collect();
+    assert_eq!(rest, all);
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    assert_eq!(spool.counts().adopted, 12);
+}
+
+#[test]
+fn an_orphan_half_drained_is_finished_by_the_next_run() {
+    let root = left_behind(|spool| append(spool, 0..10));
+    let spool = open(small(root.path()));
+    spool.adopt();
+    let batch = spool.read(5, usize::MAX);
+    spool.acknowledge(&tickets(&batch)).unwrap();
+    drop(spool);
+    assert_eq!(drain(&open(small(root.path()))), expected(5..10));
+}
+
+#[test]
+fn acknowledging_what_is_long_gone_is_no_error() {
+    let root = left_behind(|spool| append(spool, 0..4));
+    let spool = open(small(root.path()));
+    spool.adopt();
+    let batch = tickets(&spool.read(99, usize::MAX));
+    spool.acknowledge(&batch).unwrap();
+    spool.acknowledge(&batch).unwrap();
+    assert_eq!(spool.counts().messages, 0);
+}
+
+#[test]
+fn an_empty_directory_of_a_crash_is_removed() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    let orphan = root
+        .path()
+        .join(FINGERPRINT)
+        .join(format!("{}.q", "a".repeat(32)));
+    disk_directory(&orphan);
+    assert_eq!(spool.adopt(), 0);
+    assert!(!orphan.exists());
+}
+
+fn disk_directory(path: &Path) {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path).unwrap();
+}
+
+#[test]
+fn another_endpoints_directory_is_not_touched() {
+    let root = left_behind(|spool| append(spool, 0..4));
+    let before = files(root.path());
+    let other = open(Options {
+        fingerprint: "f".repeat(32),
+        ..small(root.path())
+    });
+    assert_eq!(other.adopt(), 0);
+    drop(other);
+    assert_eq!(files(root.path()), before);
+}
+
+#[test]
+fn acknowledgements_of_several_runs_add_up() {
+    let root = left_behind(|spool| {
+        append(spool, 0..3);
+        let batch = tickets(&spool.read(9, usize::MAX));
+        spool.acknowledge(&batch[..1]).unwrap();
+    });
+    let spool = open(small(root.path()));
+    spool.adopt();
+    let batch = tickets(&spool.read(9, usize::MAX));
+    spool.acknowledge(&batch[1..]).unwrap();
+    drop(spool);
+    assert_eq!(drain(&open(small(root.path()))), expected(1..2));
+}

@@ -1,0 +1,67 @@
+//! Failures of the file system, for the calling thread only.
+#![forbid(unsafe_code)]
+
+use nix::errno::Errno;
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{Error, Result};
+use std::os::unix::fs::FileExt;
+
+thread_local! {
+    static ROOM: Cell<Option<u64>> = const { Cell::new(None) };
+    static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
+    static SYNC: Cell<Option<Errno>> = const { Cell::new(None) };
+}
+
+/// The disk has this much room left; bytes that a file has already cost nothing.
+pub fn set_room(bytes: Option<u64>) {
+    ROOM.set(bytes);
+}
+
+/// The next write to grow a file fails half-way.
+pub fn fail_write(errno: Errno) {
+    WRITE.set(Some(errno));
+}
+
+/// The next flush fails.
+pub fn fail_sync(errno: Errno) {
+    SYNC.set(Some(errno));
+}
+
+/// Leaves on the disk what a real failure would.
+pub fn write(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    if let Some(errno) = WRITE.take() {
+        file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+        return Err(errno.into());
+    }
+    let Some(room) = ROOM.get() else {
+        return Ok(());
+    };
+    let length = file.metadata()?.len();
+    let growth = (offset + bytes.len() as u64).saturating_sub(length);
+    if growth <= room {
+        ROOM.set(Some(room - growth));
+        return Ok(());
+    }
+    let part = (length + room).saturating_sub(offset) as usize;
+    file.write_all_at(&bytes[..part], offset)?;
+    Err(Error::from(Errno::ENOSPC))
+}
+
+pub fn allocate(bytes: u64) -> Result<()> {
+    match ROOM.get() {
+        None => Ok(()),
+        Some(room) if bytes <= room => {
+            ROOM.set(Some(room - bytes));
+            Ok(())
+        }
+        Some(_) => Err(Errno::ENOSPC.into()),
+    }
+}
+
+pub fn sync() -> Result<()> {
+    match SYNC.take() {
+        Some(errno) => Err(errno.into()),
+        None => Ok(()),
+    }
+}

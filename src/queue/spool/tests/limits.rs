@@ -1,0 +1,247 @@
+//! Full disks, failing disks and the limits of one's own.
+#![forbid(unsafe_code)]
+
+use super::*;
+use nix::errno::Errno;
+
+fn full(result: Result<(), SpoolError>) {
+    assert!(matches!(result, Err(SpoolError::Full { .. })), "{result:?}");
+}
+
+fn fill(spool: &Spool, mut number: usize) -> usize {
+    while spool.append(&[text(number).as_bytes()]).is_ok() {
+        number += 1;
+        assert!(number < 100_000);
+    }
+    number
+}
+
+/// Bytes of all files there.
+fn size(root: &Path) -> u64 {
+    files(root).iter().map(|file| file.1.len() as u64).sum()
+}
+
+#[test]
+fn the_cap_is_hard_and_a_drained_spool_takes_messages_again() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        max_bytes: 10_000,
+        ..small(root.path())
+    });
+    let count = fill(&spool, 0);
+    full(spool.append(&[text(count).as_bytes()]));
+    assert!(count > 20, "{count}");
+    assert!(size(root.path()) <= 10_000);
+    assert_eq!(drain(&spool), expected(0..count));
+    append(&spool, count..count + 20);
+    assert_eq!(drain(&spool), expected(count..count + 20));
+}
+
+#[test]
+fn the_cap_includes_the_other_directories_of_the_root() {
+    let root = left_behind(|spool| append(spool, 0..20));
+    let spool = open(Options {
+        max_bytes: size(root.path()) + 1000,
+        ..small(root.path())
+    });
+    full(spool.append(&[b"x"]));
+    assert_eq!(drain(&spool), expected(0..20));
+    append(&spool, 20..30);
+}
+
+#[test]
+fn the_file_system_keeps_the_bytes_it_was_promised() {
+    let root = left_behind(|spool| append(spool, 0..2));
+    let spool = open(Options {
+        keep_free_bytes: u64::MAX,
+        ..small(root.path())
+    });
+    full(spool.append(&[b"x"]));
+    assert_eq!(paths(root.path(), ".mq").len(), 1);
+    assert_eq!(drain(&spool), expected(0..2));
+}
+
+#[test]
+fn a_full_disk_is_drained_to_the_end_and_then_takes_messages_again() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    faults::set_room(Some(20_000));
+    let count = fill(&spool, 0);
+    faults::set_room(Some(0));
+    full(spool.append(&[&[b'x'; 500]]));
+    let pairs = [".mq", ".ack"].map(|ending| paths(root.path(), ending).len());
+    assert_eq!(pairs[0], pairs[1]);
+    let mut found = Vec::new();
+    loop {
+        let batch = spool.read(2, usize::MAX);
+        if batch.is_empty() {
+            break;
+        }
+        found.extend(texts(&batch));
+        spool.acknowledge(&tickets(&batch)).unwrap();
+    }
+    assert_eq!(found, expected(0..count));
+    assert_eq!(spool.counts().messages, 0);
+    faults::set_room(None);
+    append(&spool, count..count + 5);
+    assert_eq!(drain(&spool), expected(count..count + 5));
+}
+
+#[test]
+fn acknowledgements_on_a_full_disk_reach_it() {
+    let root = left_behind(|spool| {
+        append(spool, 0..3);
+        faults::set_room(Some(0));
+        let batch = tickets(&spool.read(99, usize::MAX));
+        spool.acknowledge(&batch[..1]).unwrap();
+        spool.acknowledge(&batch[1..2]).unwrap();
+        faults::set_room(None);
+    });
+    assert_eq!(drain(&open(small(root.path()))), expected(2..3));
+}
+
+#[test]
+fn a_refused_call_leaves_nothing_of_itself() {
+    for errno in [Errno::ENOSPC, Errno::EIO] {
+        let root = left_behind(|spool| {
+            append(spool, 0..1);
+            faults::fail_write(errno);
+            let refused = [text(90), text(91), text(92), text(93)];
+            let error = spool.append(&refused.each_ref().map(|t| t.as_bytes()));
+            assert_eq!(
+                matches!(error, Err(SpoolError::Full { .. })),
+                errno == Errno::ENOSPC
+            );
+            assert!(error.is_err());
+            append(spool, 1..3);
+            assert_eq!(spool.counts().messages, 3);
+        });
+        assert_eq!(drain(&open(small(root.path()))), expected(0..3));
+    }
+}
+
+#[test]
+fn a_write_that_fails_within_a_segment_takes_nothing_else_with_it() {
+    for errno in [Errno::ENOSPC, Errno::EIO] {
+        let root = TempDir::new().unwrap();
+        let spool = open(options(root.path()));
+        append(&spool, 0..2);
+        faults::fail_write(errno);
+        assert!(spool.append(&[text(9).as_bytes(); 3]).is_err());
+        append(&spool, 2..4);
+        drop(spool);
+        let spool = open(options(root.path()));
+        assert_eq!(drain(&spool), expected(0..4));
+        assert_eq!(spool.counts().corrupt_bytes, 0);
+    }
+}
+
+#[test]
+fn a_failed_flush_is_reported_and_its_segment_takes_no_more() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        sync: Sync::Interval,
+        ..options(root.path())
+    });
+    append(&spool, 0..2);
+    faults::fail_sync(Errno::EIO);
+    assert!(matches!(
+        spool.sync_if_due(),
+        Err(SpoolError::Storage {
+            operation: "flush",
+            ..
+        })
+    ));
+    append(&spool, 2..4);
+    assert_eq!(paths(root.path(), ".mq").len(), 2);
+    // Nothing is asked of the suspect one again.
+    spool.sync().unwrap();
+    assert_eq!(drain(&spool), expected(0..4));
+}
+
+#[test]
+fn a_message_whose_flush_failed_is_never_delivered() {
+    let always = |root: &Path| Options {
+        sync: Sync::Always,
+        ..options(root)
+    };
+    let root = TempDir::new().unwrap();
+    let spool = open(always(root.path()));
+    append(&spool, 0..2);
+    faults::fail_sync(Errno::EIO);
+    assert!(matches!(
+        spool.append(&[text(9).as_bytes()]),
+        Err(SpoolError::Storage {
+            operation: "flush",
+            ..
+        })
+    ));
+    assert_eq!(spool.counts().messages, 2);
+    append(&spool, 2..3);
+    assert_eq!(texts(&spool.read(99, usize::MAX)), expected(0..3));
+    drop(spool);
+    assert_eq!(drain(&open(always(root.path()))), expected(0..3));
+}
+
+#[test]
+fn a_flush_is_due_by_bytes_or_by_time() {
+    let root = TempDir::new().unwrap();
+    for (sync_bytes, sync_interval, due) in [
+        (u64::MAX, Duration::MAX, false),
+        (1, Duration::MAX, true),
+        (u64::MAX, Duration::ZERO, true),
+    ] {
+        let spool = open(Options {
+            sync: Sync::Interval,
+            sync_bytes,
+            sync_interval,
+            ..options(root.path())
+        });
+        // Nothing appended, nothing due.
+        faults::fail_sync(Errno::EIO);
+        spool.sync_if_due().unwrap();
+        append(&spool, 0..1);
+        assert_eq!(spool.sync_if_due().is_err(), due);
+        drain(&spool);
+        let _ = spool.sync();
+    }
+    let _ = faults::sync();
+}
+
+#[test]
+fn messages_beyond_the_room_for_acknowledgements_are_acknowledged_all_the_same() {
+    let root = TempDir::new().unwrap();
+    let spool = open(options(root.path()));
+    append(&spool, 0..6000);
+    let batch = tickets(&spool.read(6000, usize::MAX));
+    for ticket in &batch[..5900] {
+        spool.acknowledge(std::slice::from_ref(ticket)).unwrap();
+    }
+    drop(spool);
+    assert_eq!(drain(&open(options(root.path()))), expected(5900..6000));
+}
+
+/// On a small file system of one's own, as `unshare -rm` gives it:
+/// `mount -t tmpfs -o size=16m,mode=700 none DIRECTORY` and `MONA_TEST_SMALL_FS=DIRECTORY`.
+#[test]
+fn a_file_system_that_is_really_full_is_drained() {
+    let Some(root) = std::env::var_os("MONA_TEST_SMALL_FS") else {
+        return;
+    };
+    let root = Path::new(&root);
+    let spool = open(options(root));
+    let message = |number: usize| format!("{number} {}", "x".repeat(number % 2000));
+    let mut count = 0;
+    while spool.append(&[message(count).as_bytes()]).is_ok() {
+        count += 1;
+        assert!(count < 1_000_000, "that is no small file system");
+    }
+    full(spool.append(&[message(count).as_bytes()]));
+    let found = drain(&spool);
+    assert_eq!(found.len(), count);
+    assert!((0..count).map(message).eq(found));
+    append(&spool, 0..100);
+    drop(spool);
+    assert_eq!(drain(&open(options(root))), expected(0..100));
+    println!("{count} messages until it was full");
+}
