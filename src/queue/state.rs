@@ -88,6 +88,8 @@ pub struct State {
     /// When the spools of ended programs are looked for again, and how long the pause before that is.
     pub adopt_at: Option<Instant>,
     pub adoption_pause: Duration,
+    /// Whether what was adopted last is still being delivered.
+    pub draining_adopted: bool,
     /// Bytes of the spool that are not flushed yet.
     pub unflushed: u64,
     /// How many expired messages of the spool are counted already.
@@ -127,6 +129,7 @@ impl State {
             started: false,
             adopt_at: None,
             adoption_pause: Duration::ZERO,
+            draining_adopted: false,
             unflushed: 0,
             expired_on_disk: 0,
             flusher: None,

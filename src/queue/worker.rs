@@ -172,11 +172,16 @@ impl Queue {
         };
         state.adoption_pause = pause.clamp(FIRST_ADOPTION_PAUSE, LONGEST_ADOPTION_PAUSE);
         state.adopt_at = Some(Instant::now() + state.adoption_pause);
+        state.draining_adopted = adopted;
     }
 
     /// How long until spools are looked for again, if they are at all.
     fn adoption_in(&self, state: &State) -> Option<Duration> {
         let at = state.adopt_at.filter(|_| !state.closed())?;
+        if state.draining_adopted && state.on_disk.messages + state.buffer.load().messages == 0 {
+            // What was adopted is delivered: there may be more.
+            return Some(Duration::ZERO);
+        }
         Some(at.saturating_duration_since(Instant::now()))
     }
 
