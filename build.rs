@@ -6,11 +6,12 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "status",
     "lifecycle",
     "synchronous",
     "background",
+    "asynchronous",
     "version",
     "string",
 ];

@@ -89,6 +89,12 @@ impl Answer {
         Answer::new(status, &document)
     }
 
+    /// Of a call that ended in a panic.
+    pub fn panicked() -> Answer {
+        let error = Error::Internal("a panic was contained".to_owned());
+        Answer::failure(Status::Internal, &error)
+    }
+
     fn internal(problem: &str) -> Answer {
         let problem = serde_json::Value::from(format!("Internal error: {problem}"));
         Answer {
@@ -106,7 +112,8 @@ pub fn status_of(error: &Error, family: Family, config: &Config) -> Status {
         Error::InvalidArgument { .. } => return Status::InvalidArgument,
         Error::Initialization(_) => return Status::Initialization,
         Error::Closed => return Status::Closed,
-        Error::QueueFull => return Status::QueueFull,
+        Error::QueueFull | Error::TooManyCalls => return Status::QueueFull,
+        Error::NoEvent => return Status::Timeout,
         Error::Internal(_) => return Status::Internal,
         Error::Authentication { .. } => Family::Authentication,
         _ => family,

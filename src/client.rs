@@ -3,15 +3,17 @@
 
 use crate::account::Account;
 use crate::answer::{Answer, Failure, status_of};
+use crate::asynchronous::{self, Kind};
 use crate::config::Config;
 use crate::error::Error;
+use crate::events::Events;
 use crate::export::Exporter;
 use crate::factors::Factors;
 use crate::fork::PerProcess;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
-use crate::queue::{Enqueuer, Queue};
-use crate::services::{Caller, OlderPaths};
+use crate::queue::{Enqueuer, Queue, Undelivered};
+use crate::services::{Caller, OlderPaths, Order};
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
 use serde::Serialize;
@@ -30,7 +32,20 @@ struct Parts {
     factors: Factors,
     older_paths: OlderPaths,
     queue: Arc<Queue>,
+    events: Arc<Events>,
     gate: Gate,
+}
+
+impl Parts {
+    /// Refuses new calls, waits for those under way, and delivers what is enqueued; whether no call is
+    /// under way any more.
+    fn close(&self, calls: Deadline, delivery: impl FnOnce() -> Deadline) -> (bool, Undelivered) {
+        self.events.refuse();
+        let quiet = self.gate.close(calls) && self.events.settle(calls);
+        let undelivered = self.queue.close(delivery());
+        self.events.close();
+        (quiet, undelivered)
+    }
 }
 
 #[derive(Serialize)]
@@ -86,12 +101,19 @@ impl Client {
                 Some(Ok(parents)) => parents.gate.inherited(),
                 _ => Gate::default(),
             };
+            let limits = asynchronous::limits(&self.config);
+            let events = if gate.closed() {
+                Events::closed(limits)
+            } else {
+                Events::new(limits)
+            };
             let account = Arc::new(Account::new(self.config.clone(), self.logger.clone())?);
             Ok(Parts {
                 queue: Queue::new(self.config.queue.clone(), account.fingerprint())?,
                 account,
                 factors: Factors::new(&self.config),
                 older_paths: OlderPaths::default(),
+                events,
                 gate,
             })
         });
@@ -130,24 +152,95 @@ impl Client {
     }
 
     pub fn export(&self, messages: &str, options: Option<&str>) -> Answer {
-        self.within(|parts| {
-            let exporter = Exporter {
-                config: &self.config,
-                account: &parts.account,
-                logger: &self.logger,
-                factors: &parts.factors,
-                caller: self.caller(parts),
-            };
-            exporter.export(messages, options)
+        self.within(|parts| match Exporter::options(options) {
+            Ok(options) => self.exporter(parts).export(messages, &options),
+            Err(error) => Answer::failure(Status::InvalidArgument, &error),
         })
     }
 
     pub fn service_call(&self, name: &str, arguments: &str, options: Option<&str>) -> Answer {
         #[cfg(feature = "panic-trigger")]
-        if name == "mona_test_panic" {
+        if name == PANIC {
             std::panic::panic_any("triggered");
         }
         self.within(|parts| self.caller(parts).call(name, arguments, options))
+    }
+
+    /// Starts an export; its options are read now, its messages when its turn comes.
+    pub fn export_async(
+        self: &Arc<Self>,
+        messages: &str,
+        options: Option<&str>,
+        tag: u64,
+    ) -> Answer {
+        let options = match Exporter::options(options) {
+            Ok(options) => options,
+            Err(error) => return Answer::failure(Status::InvalidArgument, &error),
+        };
+        let (client, messages) = (self.clone(), messages.to_owned());
+        self.start_call(Kind::Export, tag, messages.len(), move || {
+            client.within(|parts| client.exporter(parts).export(&messages, &options))
+        })
+    }
+
+    /// Starts a service call; its name and options are read now, its arguments when its turn comes.
+    pub fn service_call_async(
+        self: &Arc<Self>,
+        name: &str,
+        arguments: &str,
+        options: Option<&str>,
+        tag: u64,
+    ) -> Answer {
+        #[cfg(feature = "panic-trigger")]
+        if name == PANIC {
+            return self.start_call(Kind::Service, tag, 0, || std::panic::panic_any("triggered"));
+        }
+        let order = match Order::read(name, options) {
+            Ok(order) => order,
+            Err(error) => return Answer::failure(Status::InvalidArgument, &error),
+        };
+        let (client, arguments) = (self.clone(), arguments.to_owned());
+        self.start_call(Kind::Service, tag, arguments.len(), move || {
+            client.within(|parts| client.caller(parts).carry_out(&order, &arguments))
+        })
+    }
+
+    fn start_call(
+        &self,
+        kind: Kind,
+        tag: u64,
+        bytes: usize,
+        run: impl FnOnce() -> Answer + Send + 'static,
+    ) -> Answer {
+        match self.parts() {
+            Ok(parts) => asynchronous::started(
+                parts
+                    .events
+                    .start(asynchronous::call(kind, tag, bytes, run)),
+            ),
+            Err(error) => Answer::failure(Status::Initialization, &error),
+        }
+    }
+
+    /// The tag and the document of the next event, or why there is none; a negative time-out waits as long as
+    /// it takes.
+    pub fn poll(&self, timeout_ms: i64) -> (u64, Answer) {
+        match self.parts() {
+            Ok(parts) => asynchronous::polled(parts.events.poll(Deadline::of_caller(timeout_ms))),
+            Err(error) => (0, Answer::failure(Status::Initialization, &error)),
+        }
+    }
+
+    /// Ends one poll that waits, or the next one that would.
+    pub fn wake(&self) {
+        if let Ok(parts) = self.parts() {
+            parts.events.wake();
+        }
+    }
+
+    /// A descriptor that is readable while [`Client::poll`] has something to give.
+    pub fn event_descriptor(&self) -> Option<i32> {
+        self.parts().ok()?.events.descriptor()
     }
 
     /// Enqueues messages; makes no document of a success unless it is `wanted`.
@@ -157,7 +250,7 @@ impl Client {
 
     /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
     pub fn flush(&self, timeout_ms: i64) -> Answer {
-        let deadline = Deadline::after(timeout_ms.try_into().ok());
+        let deadline = Deadline::of_caller(timeout_ms);
         let parts = self.parts.current().map(|parts| parts.as_ref().as_ref());
         let pending = match parts {
             Some(Ok(parts)) => parts.queue.flush(deadline),
@@ -191,9 +284,9 @@ impl Client {
     /// Refuses new calls, delivers what is enqueued and waits for calls under way; a negative time-out
     /// waits as long as they take.
     pub fn close(&self, timeout_ms: i64) -> Answer {
-        let deadline = Deadline::after(timeout_ms.try_into().ok());
+        let deadline = Deadline::of_caller(timeout_ms);
         let (quiet, undelivered) = match self.parts() {
-            Ok(parts) => (parts.gate.close(deadline), parts.queue.close(deadline)),
+            Ok(parts) => parts.close(deadline, || deadline),
             Err(error) => return Answer::failure(Status::Internal, &error),
         };
         let error = if quiet { None } else { Some(Error::StillBusy) };
@@ -213,9 +306,19 @@ impl Client {
         let Some(Ok(parts)) = self.parts.current().map(|parts| parts.as_ref().as_ref()) else {
             return;
         };
-        parts.gate.close(Deadline::after(None));
         let patience = u64::from(self.config.queue.free_timeout_ms);
-        parts.queue.close(Deadline::after(Some(patience)));
+        parts.close(Deadline::after(None), || Deadline::after(Some(patience)));
+        parts.events.deserted();
+    }
+
+    fn exporter<'p>(&'p self, parts: &'p Parts) -> Exporter<'p> {
+        Exporter {
+            config: &self.config,
+            account: &parts.account,
+            logger: &self.logger,
+            factors: &parts.factors,
+            caller: self.caller(parts),
+        }
     }
 
     fn enqueuer<'p>(&'p self, parts: &'p Parts, wanted: bool) -> Enqueuer<'p> {
@@ -249,3 +352,7 @@ impl Client {
         }
     }
 }
+
+/// The service whose call panics, to test that no panic crosses the boundary.
+#[cfg(feature = "panic-trigger")]
+const PANIC: &str = "mona_test_panic";

@@ -32,6 +32,10 @@ pub enum Error {
     UnexpectedResponse(String),
     #[error("The background queue has no room for this call's messages: none was accepted")]
     QueueFull,
+    #[error("Too many asynchronous calls are not collected yet: this one was not started")]
+    TooManyCalls,
+    #[error("No event came in time")]
+    NoEvent,
     #[error("The client is closed")]
     Closed,
     #[error("Messages accepted before are not settled yet")]
@@ -63,7 +67,8 @@ impl Error {
             Error::Redirect { .. } => "redirect",
             Error::ResponseTooLarge { .. } => "response_too_large",
             Error::UnexpectedResponse(_) => "unexpected_response",
-            Error::QueueFull => "queue_full",
+            Error::QueueFull | Error::TooManyCalls => "queue_full",
+            Error::NoEvent => "no_event",
             Error::Closed => "closed",
             Error::StillPending => "still_pending",
             Error::StillBusy => "still_busy",
@@ -78,6 +83,8 @@ impl Error {
             | Error::Timeout { .. }
             | Error::StillBusy
             | Error::StillPending
+            | Error::TooManyCalls
+            | Error::NoEvent
             | Error::QueueFull => true,
             Error::Authentication { retriable, .. } => *retriable,
             Error::Refused { status, .. } => is_retriable_status(*status),

@@ -15,7 +15,9 @@ pub mod services;
 pub mod status;
 
 mod account;
+mod asynchronous;
 mod auth;
+mod events;
 mod export;
 mod factors;
 mod fork;
@@ -24,6 +26,7 @@ mod log;
 mod options;
 mod random;
 mod raw;
+mod signal;
 mod sync;
 mod thread;
 mod transport;

@@ -3,14 +3,19 @@
 
 use crate::config::did_you_mean;
 use crate::error::Error;
+use crate::export::now_ms;
+use crate::sync::Deadline;
 use serde_json::{Map, Value};
 
 const ARGUMENT: &str = "options_json";
 
-/// What a call can be told beside its payload.
-#[derive(Debug, Default)]
+/// What a call is told beside its payload, and when.
+#[derive(Debug)]
 pub struct Options {
-    pub timeout_ms: Option<u64>,
+    /// When the call was made.
+    pub now_ms: u64,
+    /// When it must be over: so long after it was made.
+    pub deadline: Deadline,
     pub default_action: Option<String>,
     pub filter_none_fields: Option<bool>,
 }
@@ -18,7 +23,12 @@ pub struct Options {
 impl Options {
     /// Reads the options that this kind of call knows.
     pub fn read(text: Option<&str>, known: &[&str]) -> Result<Options, Error> {
-        let mut options = Options::default();
+        let mut options = Options {
+            now_ms: now_ms(),
+            deadline: Deadline::default(),
+            default_action: None,
+            filter_none_fields: None,
+        };
         let Some(text) = text else {
             return Ok(options);
         };
@@ -40,8 +50,9 @@ impl Options {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), Error> {
         let wanted = match key {
             "timeout_ms" => {
-                self.timeout_ms = value.as_u64();
-                self.timeout_ms
+                let timeout_ms = value.as_u64();
+                self.deadline = Deadline::after(timeout_ms);
+                timeout_ms
                     .is_none()
                     .then_some("a whole number of milliseconds, 0 or more")
             }
@@ -105,9 +116,7 @@ mod tests {
             &["timeout_ms", "filter_none_fields"],
         );
         let options = options.unwrap();
-        assert_eq!(
-            (options.timeout_ms, options.filter_none_fields),
-            (None, Some(true))
-        );
+        assert!(!options.deadline.passed());
+        assert_eq!(options.filter_none_fields, Some(true));
     }
 }

@@ -1,16 +1,39 @@
 //! Locks that a panic elsewhere cannot take away.
 #![forbid(unsafe_code)]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
+
+#[cfg(loom)]
+pub use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(not(loom))]
+pub use std::sync::{Condvar, Mutex, MutexGuard};
 
 /// Locks even after a holder panicked: every state kept under these locks is valid at each step.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Waits until woken, or until the deadline; without one, nothing else ever wakes the thread.
+pub fn wait<'a, T>(
+    condition: &Condvar,
+    guard: MutexGuard<'a, T>,
+    deadline: Deadline,
+) -> MutexGuard<'a, T> {
+    match deadline.0 {
+        None => condition
+            .wait(guard)
+            .unwrap_or_else(PoisonError::into_inner),
+        Some(at) => {
+            let left = at.saturating_duration_since(Instant::now());
+            let woken = condition.wait_timeout(guard, left);
+            woken.unwrap_or_else(PoisonError::into_inner).0
+        }
+    }
+}
+
 /// When a call must be over.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
@@ -20,10 +43,19 @@ impl Deadline {
         Deadline(limit.and_then(|limit| Instant::now().checked_add(limit)))
     }
 
+    /// As C callers give it: a negative time-out waits as long as it takes.
+    pub fn of_caller(timeout_ms: i64) -> Self {
+        Deadline::after(timeout_ms.try_into().ok())
+    }
+
     /// This deadline, or one so many milliseconds from now if that is sooner.
     pub fn sooner(self, timeout_ms: u64) -> Self {
         let Deadline(other) = Deadline::after(Some(timeout_ms));
         Deadline([self.0, other].into_iter().flatten().min())
+    }
+
+    pub fn passed(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
     }
 
     /// What is left of it, but `cap` at most; `None` when the time is up.

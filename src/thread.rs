@@ -1,6 +1,8 @@
 //! What the library does to threads of its own.
 #![forbid(unsafe_code)]
 
+pub use std::thread::JoinHandle;
+
 /// Runs `f` with all signals blocked, so that threads it starts never run the host's signal handlers.
 #[cfg(unix)]
 pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
@@ -17,6 +19,11 @@ pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
 #[cfg(not(unix))]
 pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     f()
+}
+
+/// Starts a thread of ours: named after us, deaf to signals.
+pub fn start(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    with_signals_blocked(|| std::thread::Builder::new().name(name.into()).spawn(run))
 }
 
 /// Names the calling thread, which a library of ours started and named after itself.

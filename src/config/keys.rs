@@ -151,6 +151,14 @@ settings! {
         logging_level: Option<String> = None, env ["MONA_SDK_LOGGING_LEVEL", "MONA_LOGGING_LEVEL"], from "mona_sdk 0.0.51 (environment only)",
             "The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or Python's number for it. Nothing is logged without it, or with a word that is no level.";
     }
+    "Asynchronous calls" {
+        async_workers: u32 = 4u32, [1.0 to 256.0], env [], from "libmona",
+            "How many threads run the client's asynchronous calls: so many are under way at once. Each starts when it is first needed.";
+        async_max_calls: u32 = 10_000u32, [1.0 to 10000000.0], env [], from "libmona",
+            "How many asynchronous calls may be started whose events nobody has collected yet. One more is refused with `MONA_ERROR_QUEUE_FULL`.";
+        async_max_bytes: u32 = 268_435_456u32, [1024.0 to 4000000000.0], env [], from "libmona",
+            "How many bytes the payloads and events of those calls may have together; a call that is the only one may have more.";
+    }
     "Background export" {
         queue: QueueConfig = Defaults, env [], from "libmona",
             "How `mona_enqueue_json` keeps and delivers messages: an object with the keys below.";

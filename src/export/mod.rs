@@ -13,7 +13,6 @@ use crate::message::{Envelope, Stage, Staged, text};
 use crate::options::Options;
 use crate::services::Caller;
 use crate::status::{Family, Status};
-use crate::sync::Deadline;
 use serde::Serialize;
 use std::time::{SystemTime, UNIX_EPOCH};
 pub use verdict::{Reasons, Verdict};
@@ -43,22 +42,25 @@ struct Document<'a> {
 }
 
 impl Exporter<'_> {
+    /// The options that an export knows.
+    pub fn options(text: Option<&str>) -> Result<Options, Error> {
+        Options::read(text, OPTIONS)
+    }
+
     /// Exports one message object or an array of them.
-    pub fn export(&self, messages: &str, options: Option<&str>) -> Answer {
+    pub fn export(&self, messages: &str, options: &Options) -> Answer {
         self.try_export(messages, options).unwrap_or_else(|error| {
             Answer::failure(status_of(&error, Family::Export, self.config), &error)
         })
     }
 
-    fn try_export(&self, messages: &str, options: Option<&str>) -> Result<Answer, Error> {
-        let options = Options::read(options, OPTIONS)?;
-        let deadline = Deadline::after(options.timeout_ms);
+    fn try_export(&self, messages: &str, options: &Options) -> Result<Answer, Error> {
         let filter = options.filter_none_fields;
-        let sampling = self.factors.current(&self.caller, deadline);
+        let sampling = self.factors.current(&self.caller, options.deadline);
         let stage = Stage {
             filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
             sampling: &sampling,
-            now_ms: now_ms(),
+            now_ms: options.now_ms,
             complete: None,
             send_timestamp: self.config.use_send_timestamp_field,
         };
@@ -71,19 +73,14 @@ impl Exporter<'_> {
                 "exportTimestamp is deprecated: use sendTimestamp",
             );
         }
-        match self.send(&mut staged, &options, deadline) {
+        match self.send(&mut staged, options) {
             Ok(verdict) => Ok(self.report(&staged, verdict, messages)),
             Err(error) => Ok(self.lost(&staged, &error)),
         }
     }
 
-    fn send(
-        &self,
-        staged: &mut Staged,
-        options: &Options,
-        deadline: Deadline,
-    ) -> Result<Verdict, Error> {
-        let tenant = self.account.tenant(deadline)?;
+    fn send(&self, staged: &mut Staged, options: &Options) -> Result<Verdict, Error> {
+        let tenant = self.account.tenant(options.deadline)?;
         if staged.indices.is_empty() {
             self.logger
                 .log(Level::Info, "No message of this call is to be sent");
@@ -94,7 +91,9 @@ impl Exporter<'_> {
             default_action: options.default_action.as_deref(),
             sample_config_name: self.config.sampling_config_name.as_deref(),
         });
-        let response = self.account.post(Endpoint::Export, body.into(), deadline)?;
+        let response = self
+            .account
+            .post(Endpoint::Export, body.into(), options.deadline)?;
         Ok(Verdict::of(&response, staged.indices.len()))
     }
 

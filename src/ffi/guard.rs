@@ -19,10 +19,7 @@ pub unsafe fn answering(
     let answer = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(answer)) => answer,
         Ok(Err(error)) => Answer::failure(Status::InvalidArgument, &error),
-        Err(_) => Answer::failure(
-            Status::Internal,
-            &Error::Internal("a panic was contained".to_owned()),
-        ),
+        Err(_) => Answer::panicked(),
     };
     if !out_json.is_null() {
         // JSON has no NUL byte, so the conversion cannot fail.

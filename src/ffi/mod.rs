@@ -4,6 +4,7 @@
 //! document over. What they promise is said in the documentation of each, which becomes `include/mona.h`.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+pub mod asynchronous;
 pub mod background;
 mod fork;
 mod guard;

@@ -5,7 +5,6 @@ use crate::account::Account;
 use crate::answer::{Answer, Failure, failed, status_of};
 use crate::config::Config;
 use crate::error::Error;
-use crate::export::now_ms;
 use crate::factors::Factors;
 use crate::log::Logger;
 use crate::message::{Completion, Stage, Staged};
@@ -54,7 +53,7 @@ impl Enqueuer<'_> {
         let stage = Stage {
             filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
             sampling: &sampling,
-            now_ms: now_ms(),
+            now_ms: options.now_ms,
             complete: Some(Completion {
                 default_action: options
                     .default_action

@@ -60,14 +60,32 @@ pub fn find(name: &str) -> Result<&'static Service, Error> {
         })
 }
 
+/// Which service is to be called, and until when.
+pub struct Order {
+    service: &'static Service,
+    deadline: Deadline,
+}
+
+impl Order {
+    pub fn read(name: &str, options: Option<&str>) -> Result<Order, Error> {
+        Ok(Order {
+            service: find(name)?,
+            deadline: Options::read(options, &["timeout_ms"])?.deadline,
+        })
+    }
+}
+
 impl Caller<'_> {
     /// Calls a service by its name.
     pub fn call(&self, name: &str, arguments: &str, options: Option<&str>) -> Answer {
-        let outcome = find(name).and_then(|service| {
-            let options = Options::read(options, &["timeout_ms"])?;
-            self.run(service, arguments, Deadline::after(options.timeout_ms))
-        });
-        match outcome {
+        match Order::read(name, options) {
+            Ok(order) => self.carry_out(&order, arguments),
+            Err(error) => self.failure(&error, None),
+        }
+    }
+
+    pub fn carry_out(&self, order: &Order, arguments: &str) -> Answer {
+        match self.run(order.service, arguments, order.deadline) {
             Ok(Outcome::Data(data)) => {
                 let document = Document {
                     success: true,

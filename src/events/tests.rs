@@ -1,0 +1,179 @@
+use super::*;
+use crate::sync::Deadline;
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+const LIMITS: Limits = Limits {
+    workers: 2,
+    calls: 3,
+    bytes: 100,
+};
+const NOW: fn() -> Deadline = || Deadline::after(Some(0));
+const EVER: fn() -> Deadline = || Deadline::after(None);
+
+/// A call that ends at once.
+fn quick(tag: u64) -> Call {
+    weighing(tag, 0)
+}
+
+fn weighing(tag: u64, bytes: usize) -> Call {
+    Call {
+        tag,
+        bytes,
+        run: Box::new(|turn| format!("{turn:?}")),
+    }
+}
+
+/// A call that tells when it has begun, and ends when it is told to.
+fn held(tag: u64) -> (Call, Receiver<()>, Sender<()>) {
+    let (begun, has_begun) = channel();
+    let (end, may_end) = channel();
+    let run = move |turn| {
+        if turn == Turn::Run {
+            begun.send(()).unwrap();
+            let _ = may_end.recv();
+        }
+        format!("{turn:?}")
+    };
+    let call = Call {
+        tag,
+        bytes: 0,
+        run: Box::new(run),
+    };
+    (call, has_begun, end)
+}
+
+fn event(tag: u64, document: &str) -> Polled {
+    Polled::Event(Event {
+        tag,
+        document: document.to_owned(),
+    })
+}
+
+fn end(events: &Events) {
+    events.refuse();
+    assert!(events.settle(EVER()));
+    events.close();
+}
+
+#[test]
+fn each_call_ends_as_one_event() {
+    let events = Events::new(Limits {
+        calls: 100,
+        ..LIMITS
+    });
+    for tag in 0..100 {
+        events.start(quick(tag)).unwrap();
+    }
+    let mut tags = BTreeSet::new();
+    for _ in 0..100 {
+        match events.poll(EVER()) {
+            Polled::Event(event) => assert!(tags.insert(event.tag)),
+            other => unreachable!("{other:?}"),
+        }
+    }
+    assert_eq!(events.poll(NOW()), Polled::Nothing);
+    end(&events);
+    assert_eq!(events.poll(EVER()), Polled::Closed);
+}
+
+#[test]
+fn one_call_more_than_the_bound_is_refused_until_an_event_is_collected() {
+    let events = Events::new(LIMITS);
+    for tag in 0..3 {
+        events.start(quick(tag)).unwrap();
+    }
+    assert!(matches!(events.start(quick(3)), Err(Refusal::Full)));
+    assert!(matches!(events.poll(EVER()), Polled::Event(_)));
+    events.start(quick(3)).unwrap();
+    end(&events);
+}
+
+#[test]
+fn payloads_and_documents_are_bounded_but_for_a_single_call() {
+    let events = Events::new(LIMITS);
+    events.start(weighing(0, 1000)).unwrap();
+    assert!(matches!(events.poll(EVER()), Polled::Event(_)));
+    events.start(weighing(1, 90)).unwrap();
+    assert!(matches!(events.start(weighing(2, 101)), Err(Refusal::Full)));
+    assert!(matches!(events.poll(EVER()), Polled::Event(_)));
+    events.start(weighing(2, 101)).unwrap();
+    end(&events);
+}
+
+#[test]
+fn closing_reports_what_has_not_begun_and_waits_for_what_has() {
+    let events = Events::new(Limits {
+        workers: 1,
+        ..LIMITS
+    });
+    let (call, has_begun, may_end) = held(1);
+    events.start(call).unwrap();
+    has_begun.recv().unwrap();
+    events.start(quick(2)).unwrap();
+    events.refuse();
+    assert!(matches!(events.start(quick(3)), Err(Refusal::Closed)));
+    assert!(!events.settle(NOW()));
+    events.close();
+    assert_eq!(events.poll(NOW()), event(2, "Closed"));
+    assert_eq!(events.poll(NOW()), Polled::Nothing);
+    drop(may_end);
+    assert!(events.settle(EVER()));
+    assert_eq!(events.poll(NOW()), event(1, "Run"));
+    assert_eq!(events.poll(EVER()), Polled::Closed);
+}
+
+#[test]
+fn a_wake_ends_the_next_poll_that_finds_no_event() {
+    let events = Events::new(LIMITS);
+    events.start(quick(1)).unwrap();
+    while lock(&events.state).arrived.is_empty() {
+        std::thread::yield_now();
+    }
+    events.wake();
+    assert_eq!(events.poll(EVER()), event(1, "Run"));
+    assert_eq!(events.poll(EVER()), Polled::Nothing);
+    end(&events);
+}
+
+#[test]
+fn a_wake_ends_one_poll_that_waits() {
+    let events = Events::new(LIMITS);
+    std::thread::scope(|scope| {
+        let polls = [(); 2].map(|()| scope.spawn(|| events.poll(EVER())));
+        while lock(&events.state).blocked < 2 {
+            std::thread::yield_now();
+        }
+        events.wake();
+        // The wake is for one of the two: this poll has none.
+        assert_eq!(events.poll(Deadline::after(Some(1))), Polled::Nothing);
+        while lock(&events.state).blocked > 1 {
+            std::thread::yield_now();
+        }
+        events.close();
+        let mut ends = polls.map(|poll| poll.join().unwrap());
+        ends.sort_by_key(|end| *end == Polled::Closed);
+        assert_eq!(ends, [Polled::Nothing, Polled::Closed]);
+    });
+}
+
+#[test]
+fn threads_are_started_as_they_are_needed() {
+    let events = Events::new(Limits {
+        calls: 100,
+        ..LIMITS
+    });
+    let threads = || lock(&events.state).threads.len();
+    assert_eq!(threads(), 0);
+    let held: Vec<_> = (0..3).map(held).collect();
+    let mut controls = Vec::new();
+    for (count, (call, has_begun, may_end)) in held.into_iter().enumerate() {
+        events.start(call).unwrap();
+        assert_eq!(threads(), (count + 1).min(LIMITS.workers));
+        controls.push((has_begun, may_end));
+    }
+    controls[1].0.recv().unwrap();
+    controls.clear();
+    end(&events);
+    assert_eq!(threads(), 0);
+}

@@ -1,0 +1,75 @@
+/* A forked child begins with no events and a descriptor of its own, and leaves its parent's alone. */
+#include "check.h"
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MESSAGE "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}"
+
+static void collect(mona_client *client, uint64_t wanted)
+{
+    uint64_t tag = 0;
+    CHECK_CALL(MONA_OK, mona_poll(client, -1, &tag, fresh()));
+    CHECK(tag == wanted);
+    CHECK_DOCUMENT("\"status\":0,");
+}
+
+static int readable(int fd)
+{
+    struct pollfd watched = {.fd = fd, .events = POLLIN};
+    CHECK(poll(&watched, 1, 0) >= 0);
+    return (watched.revents & POLLIN) != 0;
+}
+
+static void wait_for(pid_t pid)
+{
+    int status;
+    CHECK(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void a_child_begins_with_no_event_and_a_descriptor_of_its_own(void)
+{
+    mona_client *client = new_client(NULL);
+    CHECK(mona_export_json_async(client, MESSAGE, -1, NULL, 1, NULL) == MONA_OK);
+    int fd = mona_event_fd(client);
+    CHECK(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, -1) == 1);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60); /* a child that hangs dies of it, and the test fails */
+        CHECK_CALL(MONA_TIMEOUT, mona_poll(client, 0, NULL, fresh()));
+        int own = mona_event_fd(client);
+        CHECK(own >= 0 && own != fd && !readable(own));
+        CHECK(mona_export_json_async(client, MESSAGE, -1, NULL, 2, NULL) == MONA_OK);
+        collect(client, 2);
+        mona_client_free(client);
+        _exit(0);
+    }
+    wait_for(pid);
+    CHECK(readable(fd));
+    collect(client, 1);
+    CHECK(!readable(fd));
+    mona_client_free(client);
+}
+
+static void a_child_of_a_closed_client_is_told_so(void)
+{
+    mona_client *client = new_client(NULL);
+    CHECK_CALL(MONA_OK, mona_client_close(client, -1, fresh()));
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        CHECK(mona_export_json_async(client, MESSAGE, -1, NULL, 1, NULL) == MONA_ERROR_CLOSED);
+        CHECK_CALL(MONA_ERROR_CLOSED, mona_poll(client, -1, NULL, fresh()));
+        _exit(0);
+    }
+    wait_for(pid);
+    mona_client_free(client);
+}
+
+int main(void)
+{
+    a_child_begins_with_no_event_and_a_descriptor_of_its_own();
+    a_child_of_a_closed_client_is_told_so();
+    fresh();
+    return 0;
+}
