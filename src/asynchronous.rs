@@ -13,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub enum Kind {
     Export,
     Service,
+    Delivery,
 }
 
 impl Kind {
@@ -20,6 +21,7 @@ impl Kind {
         match self {
             Kind::Export => "export",
             Kind::Service => "service",
+            Kind::Delivery => "delivery",
         }
     }
 }
@@ -29,6 +31,7 @@ pub fn limits(config: &Config) -> Limits {
         workers: config.async_workers as usize,
         calls: config.async_max_calls as usize,
         bytes: config.async_max_bytes as usize,
+        notices: config.events_max_bytes as usize,
     }
 }
 
@@ -54,7 +57,7 @@ pub fn call(
 }
 
 /// The document of a synchronous call, with what it is about in front.
-fn event(kind: Kind, tag: u64, answer: &Answer) -> String {
+pub fn event(kind: Kind, tag: u64, answer: &Answer) -> String {
     let members = answer.document.strip_prefix('{').unwrap_or("}");
     let (kind, status) = (kind.name(), answer.status as i32);
     format!("{{\"type\":\"{kind}\",\"tag\":\"{tag}\",\"status\":{status},{members}")

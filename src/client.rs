@@ -12,7 +12,7 @@ use crate::factors::Factors;
 use crate::fork::PerProcess;
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
-use crate::queue::{Enqueuer, Queue, Undelivered};
+use crate::queue::{Enqueuer, Queue, Reporter, Undelivered};
 use crate::services::{Caller, OlderPaths, Order};
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
@@ -109,7 +109,11 @@ impl Client {
             };
             let account = Arc::new(Account::new(self.config.clone(), self.logger.clone())?);
             Ok(Parts {
-                queue: Queue::new(self.config.queue.clone(), account.fingerprint())?,
+                queue: Queue::new(
+                    self.config.queue.clone(),
+                    account.fingerprint(),
+                    Reporter::new(&self.config, events.clone()),
+                )?,
                 account,
                 factors: Factors::new(&self.config),
                 older_paths: OlderPaths::default(),

@@ -38,6 +38,8 @@ pub enum Error {
     NoEvent,
     #[error("The client is closed")]
     Closed,
+    #[error("Not delivered: {messages} messages")]
+    Undelivered { messages: u64 },
     #[error("Messages accepted before are not settled yet")]
     StillPending,
     #[error("Calls of this client are still under way")]
@@ -70,6 +72,7 @@ impl Error {
             Error::QueueFull | Error::TooManyCalls => "queue_full",
             Error::NoEvent => "no_event",
             Error::Closed => "closed",
+            Error::Undelivered { .. } => "undelivered",
             Error::StillPending => "still_pending",
             Error::StillBusy => "still_busy",
             Error::Internal(_) => "internal",

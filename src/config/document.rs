@@ -58,6 +58,7 @@ fn default_text(source: &str) -> String {
         "None" => "none".into(),
         "Defaults" => "each key's own".into(),
         "SpoolSync::Interval" => "`\"interval\"`".into(),
+        "DeliveryEvents::Failures" => "`\"failures\"`".into(),
         "Overflow::Reject" => "`\"reject\"`".into(),
         text if text.starts_with('"') => format!("`{text}`"),
         number => format!("`{}`", number.trim_end_matches("u32").replace('_', "")),

@@ -1,7 +1,9 @@
 //! The table of configuration keys: the only place that knows their names, types, ranges, defaults,
 //! environment variables and documentation.
 
-use super::setting::{Defaults, Overflow, Range, Rates, Secret, Setting, SpoolSync};
+use super::setting::{
+    Defaults, DeliveryEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
+};
 use crate::error::Error;
 use serde_json::{Map, Value};
 
@@ -158,6 +160,8 @@ settings! {
             "How many asynchronous calls may be started whose events nobody has collected yet. One more is refused with `MONA_ERROR_QUEUE_FULL`.";
         async_max_bytes: u32 = 268_435_456u32, [1024.0 to 4000000000.0], env [], from "libmona",
             "How many bytes the payloads and events of those calls may have together; a call that is the only one may have more.";
+        events_max_bytes: u32 = 4_194_304u32, [0.0 to 4000000000.0], env [], from "libmona",
+            "How many bytes of delivery events may wait to be collected; beyond it the oldest are dropped and counted (`events_dropped`).";
     }
     "Background export" {
         queue: QueueConfig = Defaults, env [], from "libmona",
@@ -207,6 +211,8 @@ settings! {
             "How often the disk is flushed with `spool_sync` `interval`, in milliseconds.";
         spool_retention_hours: f64 = 72.0, [0.001 to 8760.0], env [], from "libmona",
             "How long messages are kept in the folder, in hours; then they are given up and counted as `expired`.";
+        delivery_events: DeliveryEvents = DeliveryEvents::Failures, env [], from "libmona",
+            "Which settled batches `mona_poll` tells of: `none`, `failures` (those with a message that was not delivered) or `all`.";
         free_timeout_ms: u32 = 2_000u32, [0.0 to 3600000.0], env [], from "libmona",
             "How long `mona_client_free` tries to deliver what `mona_client_close` was not asked to, in milliseconds.";
     }

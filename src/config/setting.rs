@@ -62,6 +62,14 @@ pub enum SpoolSync {
     Always,
 }
 
+/// Which settled batches the host is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliveryEvents {
+    None,
+    Failures,
+    All,
+}
+
 /// Stands for the defaults of an object of keys.
 pub struct Defaults;
 
@@ -218,39 +226,29 @@ impl Setting for Option<Rates> {
     }
 }
 
-impl Setting for Overflow {
-    const KIND: &'static str = "word";
+/// A setting that is one of some words.
+macro_rules! words {
+    ($type:ident, $all:literal, $($text:literal => $variant:ident),*) => {
+        impl Setting for $type {
+            const KIND: &'static str = "word";
 
-    fn from_json(value: &Value) -> Result<Self, String> {
-        Self::from_text(value.as_str().unwrap_or_default())
-    }
+            fn from_json(value: &Value) -> Result<Self, String> {
+                Self::from_text(value.as_str().unwrap_or_default())
+            }
 
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "reject" => Ok(Overflow::Reject),
-            "block" => Ok(Overflow::Block),
-            "drop_oldest" => Ok(Overflow::DropOldest),
-            _ => Err("must be reject, block or drop_oldest".to_owned()),
+            fn from_text(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok($type::$variant),)*
+                    _ => Err(concat!("must be ", $all).to_owned()),
+                }
+            }
         }
-    }
+    };
 }
 
-impl Setting for SpoolSync {
-    const KIND: &'static str = "word";
-
-    fn from_json(value: &Value) -> Result<Self, String> {
-        Self::from_text(value.as_str().unwrap_or_default())
-    }
-
-    fn from_text(text: &str) -> Result<Self, String> {
-        match text {
-            "os" => Ok(SpoolSync::Os),
-            "interval" => Ok(SpoolSync::Interval),
-            "always" => Ok(SpoolSync::Always),
-            _ => Err("must be os, interval or always".to_owned()),
-        }
-    }
-}
+words!(Overflow, "reject, block or drop_oldest", "reject" => Reject, "block" => Block, "drop_oldest" => DropOldest);
+words!(SpoolSync, "os, interval or always", "os" => Os, "interval" => Interval, "always" => Always);
+words!(DeliveryEvents, "none, failures or all", "none" => None, "failures" => Failures, "all" => All);
 
 impl Setting for QueueConfig {
     const KIND: &'static str = "object";

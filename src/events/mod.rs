@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod calls;
+mod notices;
 mod polls;
 mod state;
 
@@ -18,10 +19,10 @@ use crate::sync::{Condvar, Mutex, lock};
 use state::State;
 use std::sync::Arc;
 
-/// What a poll takes.
+/// What a poll takes: the end of a call, or a notice of something else.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Event {
-    /// The caller's, of the call that it tells of.
+    /// The caller's, of the call that it tells of; of a notice 0.
     pub tag: u64,
     pub document: String,
 }
@@ -34,6 +35,8 @@ pub struct Limits {
     pub calls: usize,
     /// How many bytes their payloads and documents may have, unless it is a single call's.
     pub bytes: usize,
+    /// How many bytes notices may have.
+    pub notices: usize,
 }
 
 /// A client's calls and events.

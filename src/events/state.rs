@@ -1,6 +1,7 @@
 //! What is known of a client's calls and events, all of it under one lock.
 
 use super::calls::Call;
+use super::notices::Notices;
 use super::{Event, Limits};
 use crate::signal::Signal;
 use crate::thread::JoinHandle;
@@ -16,8 +17,11 @@ pub struct State {
     pub calls: usize,
     /// What their payloads and documents weigh.
     pub bytes: usize,
-    /// Events that wait to be collected.
-    pub arrived: VecDeque<Event>,
+    /// Ends of calls that wait to be collected, each with its place among all events.
+    pub arrived: VecDeque<(u64, Event)>,
+    pub notices: Notices,
+    /// How many events came so far.
+    pub events: u64,
     /// Threads that wait for work.
     pub idle: usize,
     pub threads: Vec<JoinHandle<()>>,
@@ -44,12 +48,26 @@ impl State {
     pub fn ended(&mut self, bytes: usize, event: Event) {
         self.running -= 1;
         self.bytes = self.bytes - bytes + event.document.len();
-        self.arrived.push_back(event);
+        let place = self.next_place();
+        self.arrived.push_back((place, event));
         self.show();
     }
 
+    pub fn next_place(&mut self) -> u64 {
+        self.events += 1;
+        self.events
+    }
+
+    /// Takes the oldest event.
     pub fn collect(&mut self) -> Option<Event> {
-        let event = self.arrived.pop_front()?;
+        let call = self.arrived.front().map(|(place, _)| *place);
+        let notice = self.notices.place();
+        if notice.is_some_and(|notice| call.is_none_or(|call| notice < call)) {
+            let document = self.notices.take()?;
+            self.show();
+            return Some(Event { tag: 0, document });
+        }
+        let (_, event) = self.arrived.pop_front()?;
         self.calls -= 1;
         self.bytes -= event.document.len();
         self.show();
@@ -58,12 +76,12 @@ impl State {
 
     /// Whether there will never be an event again.
     pub fn over(&self) -> bool {
-        self.closed && self.calls == 0
+        self.closed && self.calls == 0 && self.notices.place().is_none()
     }
 
     /// Makes the descriptor readable exactly while a poll has something to take.
     pub fn show(&mut self) {
-        let ready = !self.arrived.is_empty() || self.wakes > 0;
+        let ready = !self.arrived.is_empty() || self.notices.place().is_some() || self.wakes > 0;
         if let Some(signal) = &mut self.signal {
             signal.set(ready);
         }

@@ -7,6 +7,7 @@ const LIMITS: Limits = Limits {
     workers: 2,
     calls: 3,
     bytes: 100,
+    notices: 300,
 };
 const NOW: fn() -> Deadline = || Deadline::after(Some(0));
 const EVER: fn() -> Deadline = || Deadline::after(None);

@@ -93,16 +93,18 @@ pub unsafe extern "C" fn mona_service_call_async(
 /// @param client          The client.
 /// @param timeout_ms      How long to wait, in milliseconds; 0 never waits; negative: until there is an event, or until
 ///     `mona_wake`, or until the client is closed or freed and nothing is left to collect.
-/// @param out_tag         May be NULL. Receives the tag of the call that the event tells of; 0 when there is no event.
+/// @param out_tag         May be NULL. Receives the tag of the call that the event tells of; 0 when it tells of none, or there is no event.
 /// @param out_event_json  May be NULL: then the event is lost. Receives a document, to be freed with `mona_string_free`: the event, or
 ///     with any other status than `MONA_OK` why there is none.
 /// @return `MONA_OK`: there is an event. `MONA_TIMEOUT`: there was none in time, or `mona_wake` ended the wait.
 ///     `MONA_ERROR_CLOSED`: the client is closed, and every event was collected.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
-/// An event is the document of the synchronous call with three members in front: `type` (`"export"` or
+/// The event of a call is the document of the synchronous call with three members in front: `type` (`"export"` or
 /// `"service"`), `tag` (as text, because many readers of JSON cannot hold 64 bits) and `status` (the number that the synchronous call
-/// would have returned). More types may come; a host leaves those alone that it does not know. docs/events.md has more.
+/// would have returned). An event of type `"delivery"`, with tag 0, tells what became of messages that `mona_enqueue_json` accepted;
+/// `queue.delivery_events` chooses which. More types may come; a host leaves those alone that it does not know. docs/events.md describes
+/// them all.
 ///
 /// Several threads may poll at once: each event goes to one of them. An event is given in preference to ending a wait. The document
 /// is there on every return, so a loop frees it each time:

@@ -11,6 +11,7 @@ mod durable;
 mod enqueue;
 mod latency;
 mod outcome;
+mod report;
 mod settle;
 pub mod spool;
 mod state;
@@ -18,6 +19,7 @@ mod statistics;
 mod worker;
 
 pub use enqueue::Enqueuer;
+pub use report::Reporter;
 pub use statistics::markdown;
 pub use worker::Delivery;
 
@@ -54,15 +56,21 @@ pub struct Queue {
     /// Wakes the thread that flushes the spool.
     unflushed: Condvar,
     spool: Option<Spool>,
+    reporter: Reporter,
     epoch: Instant,
 }
 
 impl Queue {
     /// A queue whose spool, if it is to have one, belongs to this endpoint and user.
-    pub fn new(config: QueueConfig, fingerprint: String) -> Result<Arc<Self>, Error> {
+    pub fn new(
+        config: QueueConfig,
+        fingerprint: String,
+        reporter: Reporter,
+    ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Queue {
             state: Mutex::new(State::new(&config)),
             spool: durable::open(&config, fingerprint)?,
+            reporter,
             config,
             work: Condvar::new(),
             progress: Condvar::new(),
@@ -261,6 +269,7 @@ impl Queue {
             state = self.wait_for_progress(state, left);
         }
         state.finish();
+        self.report(&mut state);
         let in_flight = state.in_flight.messages;
         let kept = if self.durable() { in_flight } else { 0 };
         let undelivered = Undelivered {

@@ -59,6 +59,7 @@ impl Queue {
             // The queue was closed while this was under way: nobody will try again.
             state.finish();
         }
+        self.report(&mut state);
         drop(state);
         self.progress.notify_all();
     }
@@ -88,7 +89,9 @@ impl Queue {
                     context_id.as_deref().unwrap_or_default()
                 ),
             );
-            state.remember(Rejection { context_id, reason });
+            let rejection = Rejection { context_id, reason };
+            self.name(state, &rejection);
+            state.remember(rejection);
         }
         if state.health != Health::StorageError || !self.durable() {
             state.health = Health::Ok;

@@ -3,8 +3,10 @@
 use super::back_off::BackOff;
 use super::buffer::{Buffer, Load};
 use super::latency::Latency;
+use super::report::Unreported;
 use crate::config::QueueConfig;
 use crate::sync::Deadline;
+use serde::Serialize;
 use std::collections::VecDeque;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -53,7 +55,7 @@ pub enum Health {
 }
 
 /// A message that the service rejected.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Rejection {
     pub context_id: Option<String>,
     pub reason: String,
@@ -71,6 +73,7 @@ pub struct State {
     pub health: Health,
     pub last_error: Option<String>,
     pub rejections: VecDeque<Rejection>,
+    pub unreported: Unreported,
     pub back_off: BackOff,
     /// The waits while the service lets nobody in.
     pub pause: BackOff,
@@ -113,6 +116,7 @@ impl State {
             health: Health::Ok,
             last_error: None,
             rejections: VecDeque::new(),
+            unreported: Unreported::default(),
             back_off: BackOff::new(
                 milliseconds(config.back_off_first_ms),
                 milliseconds(config.back_off_longest_ms),

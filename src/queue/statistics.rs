@@ -10,44 +10,44 @@ use std::fmt::Write;
 struct Statistic {
     name: &'static str,
     doc: &'static str,
-    read: fn(&State) -> Value,
+    read: fn(&State, &Queue) -> Value,
 }
 
 const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
         doc: "`ok`, `backing_off` (the last request failed), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
-        read: |state| json!(health(state)),
+        read: |state, _| json!(health(state)),
     },
     Statistic {
         name: "accepted",
         doc: "Messages that `mona_enqueue_json` accepted, and those recovered.",
-        read: |state| json!(state.counters.accepted),
+        read: |state, _| json!(state.counters.accepted),
     },
     Statistic {
         name: "recovered",
         doc: "Messages that programs which ended had left in the spool, and that this client delivers now.",
-        read: |state| json!(state.counters.recovered),
+        read: |state, _| json!(state.counters.recovered),
     },
     Statistic {
         name: "delivered",
         doc: "Messages that the service took.",
-        read: |state| json!(state.counters.delivered),
+        read: |state, _| json!(state.counters.delivered),
     },
     Statistic {
         name: "rejected",
         doc: "Messages that the service refused for good.",
-        read: |state| json!(state.counters.rejected),
+        read: |state, _| json!(state.counters.rejected),
     },
     Statistic {
         name: "expired",
         doc: "Messages given up because `queue.time_to_live_ms` had passed, or `queue.spool_retention_hours`.",
-        read: |state| json!(state.counters.expired),
+        read: |state, _| json!(state.counters.expired),
     },
     Statistic {
         name: "dropped",
         doc: "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed, and in no spool), `damaged` (unreadable in the spool).",
-        read: |state| {
+        read: |state, _| {
             json!({
                 "overflow": state.counters.dropped_overflow,
                 "close": state.counters.dropped_close,
@@ -58,47 +58,47 @@ const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "on_disk",
         doc: "Messages that wait in the spool.",
-        read: |state| json!(state.on_disk.messages),
+        read: |state, _| json!(state.on_disk.messages),
     },
     Statistic {
         name: "in_memory",
         doc: "Messages that wait.",
-        read: |state| json!(state.buffer.load().messages),
+        read: |state, _| json!(state.buffer.load().messages),
     },
     Statistic {
         name: "in_flight",
         doc: "Messages in the request that is under way.",
-        read: |state| json!(state.in_flight.messages),
+        read: |state, _| json!(state.in_flight.messages),
     },
     Statistic {
         name: "bytes",
         doc: "What those two weigh, in the bytes that `queue.max_bytes` bounds.",
-        read: |state| json!(state.buffer.load().bytes + state.in_flight.bytes),
+        read: |state, _| json!(state.buffer.load().bytes + state.in_flight.bytes),
     },
     Statistic {
         name: "refused",
         doc: "Messages of calls that returned `MONA_ERROR_QUEUE_FULL`. They were never accepted.",
-        read: |state| json!(state.counters.refused),
+        read: |state, _| json!(state.counters.refused),
     },
     Statistic {
         name: "requests",
         doc: "Requests made, each with one batch.",
-        read: |state| json!(state.counters.requests),
+        read: |state, _| json!(state.counters.requests),
     },
     Statistic {
         name: "retries",
         doc: "Batches put back to be sent again.",
-        read: |state| json!(state.counters.retries),
+        read: |state, _| json!(state.counters.retries),
     },
     Statistic {
         name: "splits",
         doc: "Batches divided to find what the service refuses in them.",
-        read: |state| json!(state.counters.splits),
+        read: |state, _| json!(state.counters.splits),
     },
     Statistic {
         name: "latency_ms",
         doc: "Milliseconds from acceptance to the service's verdict, exact to about 9 %: `p50`, `p90`, `p99`, `max`; null before the first.",
-        read: |state| {
+        read: |state, _| {
             json!({
                 "p50": state.latency.percentile(0.5),
                 "p90": state.latency.percentile(0.9),
@@ -110,15 +110,17 @@ const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "last_error",
         doc: "What went wrong last, or null.",
-        read: |state| json!(state.last_error),
+        read: |state, _| json!(state.last_error),
     },
     Statistic {
         name: "rejections",
         doc: "The latest 100 rejected messages: `context_id` and `reason`.",
-        read: |state| {
-            let entry = |rejection: &super::state::Rejection| json!({"context_id": rejection.context_id, "reason": rejection.reason});
-            state.rejections.iter().map(entry).collect()
-        },
+        read: |state, _| json!(state.rejections),
+    },
+    Statistic {
+        name: "events_dropped",
+        doc: "Delivery events that were dropped because `events_max_bytes` of them waited and nobody collected them.",
+        read: |_, queue| json!(queue.reporter.dropped()),
     },
 ];
 
@@ -137,7 +139,8 @@ impl Queue {
     /// All statistics at one moment.
     pub fn statistics(&self) -> Map<String, Value> {
         let state = lock(&self.state);
-        let member = |statistic: &Statistic| (statistic.name.to_owned(), (statistic.read)(&state));
+        let member =
+            |statistic: &Statistic| (statistic.name.to_owned(), (statistic.read)(&state, self));
         STATISTICS.iter().map(member).collect()
     }
 }

@@ -72,8 +72,10 @@ impl Queue {
             if self.expire(&mut state) {
                 self.progress.notify_all();
             }
+            self.report(&mut state);
             if self.over(&mut state) {
                 state.finish();
+                self.report(&mut state);
                 drop(state);
                 self.progress.notify_all();
                 return None;
