@@ -1,4 +1,4 @@
-//! Gives the shared library its name, and generates the C header.
+//! Generates the C header.
 //!
 //! The header is written to the build's own folder; `scripts/generate` copies it to `include/mona.h`, and a
 //! test fails when the two differ.
@@ -36,10 +36,6 @@ const HEAD: &str = "\
 fn main() {
     println!("cargo:rerun-if-changed=src/ffi");
     println!("cargo:rerun-if-changed=cbindgen.toml");
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libmona.so.0");
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    }
     if let Err(error) = header() {
         println!("cargo:warning=include/mona.h was not generated: {error}");
         std::process::exit(1);
