@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::export::Exporter;
 use crate::factors::Factors;
-use crate::fork::PerProcess;
+use crate::fork::{self, PerProcess};
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
 use crate::queue::{Enqueuer, Queue, Reporter, Undelivered};
@@ -69,6 +69,7 @@ struct Closing<'a> {
 impl Client {
     /// Makes a client; the answer tells of a failed login even where a client was made.
     pub fn new(config_json: Option<&str>) -> (Option<Client>, Answer) {
+        fork::catch_up();
         let config = match Config::from_json(config_json) {
             Ok(config) => Arc::new(config),
             Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
@@ -156,6 +157,7 @@ impl Client {
     }
 
     pub fn export(&self, messages: &str, options: Option<&str>) -> Answer {
+        fork::catch_up();
         self.within(|parts| match Exporter::options(options) {
             Ok(options) => self.exporter(parts).export(messages, &options),
             Err(error) => Answer::failure(Status::InvalidArgument, &error),
@@ -163,6 +165,7 @@ impl Client {
     }
 
     pub fn service_call(&self, name: &str, arguments: &str, options: Option<&str>) -> Answer {
+        fork::catch_up();
         #[cfg(feature = "panic-trigger")]
         if name == PANIC {
             std::panic::panic_any("triggered");
@@ -254,6 +257,7 @@ impl Client {
 
     /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
     pub fn flush(&self, timeout_ms: i64) -> Answer {
+        fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
         let parts = self.parts.current().map(|parts| parts.as_ref().as_ref());
         let pending = match parts {
@@ -288,6 +292,7 @@ impl Client {
     /// Refuses new calls, delivers what is enqueued and waits for calls under way; a negative time-out
     /// waits as long as they take.
     pub fn close(&self, timeout_ms: i64) -> Answer {
+        fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
         let (quiet, undelivered) = match self.parts() {
             Ok(parts) => parts.close(deadline, || deadline),
@@ -307,6 +312,7 @@ impl Client {
     /// As [`Client::close`], for a client that is about to be dropped: calls under way are waited for, the
     /// queue as long as the configuration says.
     pub fn close_for_good(&self) {
+        fork::catch_up();
         let Some(Ok(parts)) = self.parts.current().map(|parts| parts.as_ref().as_ref()) else {
             return;
         };

@@ -3,21 +3,22 @@
 
 #[cfg(unix)]
 mod unix {
+    use crate::fork::NotInherited;
     use std::io::{Read, Write};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
     /// A pair of sockets, because Node takes no eventfd and pipes made one by one could leak into a child.
     pub struct Signal {
-        host: UnixStream,
-        ours: UnixStream,
+        host: NotInherited<UnixStream>,
+        ours: NotInherited<UnixStream>,
         set: bool,
     }
 
     impl Signal {
         /// None where no descriptor is left.
         pub fn new() -> Option<Signal> {
-            let (host, ours) = UnixStream::pair().ok()?;
+            let (host, ours) = NotInherited::open_pair(UnixStream::pair).ok()?;
             host.set_nonblocking(true).ok()?;
             ours.set_nonblocking(true).ok()?;
             Some(Signal {
@@ -35,10 +36,10 @@ mod unix {
         /// One byte is under way while it is set. A host that reads the byte itself gets the next one, too.
         pub fn set(&mut self, set: bool) {
             if set && !self.set {
-                self.set = self.ours.write(&[1]).is_ok();
+                self.set = (&*self.ours).write(&[1]).is_ok();
             } else if !set && self.set {
                 // Nothing is there to be read if the host was first.
-                let _ = self.host.read(&mut [0]);
+                let _ = (&*self.host).read(&mut [0]);
                 self.set = false;
             }
         }
@@ -50,7 +51,7 @@ mod unix {
 
         /// Whether it is set, as a host finds out that reads.
         fn seen(signal: &mut Signal) -> bool {
-            matches!(signal.host.read(&mut [0; 2]), Ok(1))
+            matches!((&*signal.host).read(&mut [0; 2]), Ok(1))
         }
 
         #[test]

@@ -25,11 +25,3 @@ pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
 pub fn start(name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     with_signals_blocked(|| std::thread::Builder::new().name(name.into()).spawn(run))
 }
-
-/// Names the calling thread, which a library of ours started and named after itself.
-pub fn name_current(name: &std::ffi::CStr) {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let _ = nix::sys::prctl::set_name(name);
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = name;
-}

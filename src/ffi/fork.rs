@@ -1,5 +1,6 @@
 //! Tells the library that the process forked.
 
+use crate::fork;
 use once_cell::sync::OnceCell;
 
 static REGISTERED: OnceCell<()> = OnceCell::new();
@@ -8,12 +9,18 @@ static REGISTERED: OnceCell<()> = OnceCell::new();
 pub fn watch() {
     #[cfg(unix)]
     REGISTERED.get_or_init(|| {
-        extern "C" fn child() {
-            crate::fork::in_child();
+        extern "C" fn before() {
+            fork::before();
         }
-        // SAFETY: the handler only adds to an atomic number, which is allowed in a child of a process with
-        // threads; it stays valid because the library is never unloaded. Registering fails for want of memory only,
-        // and then a child is as it would be without.
-        unsafe { libc::pthread_atfork(None, None, Some(child)) };
+        extern "C" fn parent() {
+            fork::in_parent();
+        }
+        extern "C" fn child() {
+            fork::in_child();
+        }
+        // SAFETY: in the child the handler only changes atomic numbers and closes descriptors, which is allowed
+        // in a child of a process with threads; the handlers stay valid because the library is never unloaded.
+        // Registering fails for want of memory only, and then a child is as it would be without.
+        unsafe { libc::pthread_atfork(Some(before), Some(parent), Some(child)) };
     });
 }

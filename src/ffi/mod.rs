@@ -6,6 +6,7 @@
 
 pub mod asynchronous;
 pub mod background;
+pub mod descriptors;
 mod fork;
 mod guard;
 mod input;

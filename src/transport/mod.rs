@@ -1,9 +1,10 @@
 //! HTTP: the only code that knows how requests travel.
 //!
-//! One connection pool, with one thread, serves all clients of a process that have the same settings. It is
-//! made by the first request and goes with the last client.
+//! One connection pool serves all clients of a process that have the same settings; one thread serves all
+//! pools. Pool and thread are made by the first request and go with the last client.
 #![forbid(unsafe_code)]
 
+mod http;
 mod proxy;
 mod resolver;
 mod response;
@@ -16,18 +17,15 @@ use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
-use crate::thread;
 use bytes::Bytes;
+use http::{Http, Job};
 use once_cell::sync::OnceCell;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration;
-
-/// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
-/// is used again.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+use std::time::{Duration, Instant};
 
 /// What distinguishes one connection pool from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,12 +35,48 @@ struct Settings {
     ca_file: Option<String>,
 }
 
+/// A connection pool, as far as it is known outside of the thread that has the connections.
 struct Pool {
-    settings: Settings,
-    client: OnceCell<reqwest::blocking::Client>,
+    number: u64,
+    settings: Arc<Settings>,
+    http: OnceCell<Arc<Http>>,
 }
 
 static POOLS: PerProcess<Mutex<HashMap<Settings, Weak<Pool>>>> = PerProcess::new();
+
+static THREAD: PerProcess<Mutex<Weak<Http>>> = PerProcess::new();
+
+impl Pool {
+    fn new(settings: Settings) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Pool {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            settings: Arc::new(settings),
+            http: OnceCell::new(),
+        }
+    }
+
+    fn http(&self) -> Result<&Http, std::io::Error> {
+        let shared = self.http.get_or_try_init(|| {
+            let mut shared = lock(THREAD.get(|_| Mutex::default()));
+            if let Some(http) = shared.upgrade() {
+                return Ok(http);
+            }
+            let http = Arc::new(Http::start()?);
+            *shared = Arc::downgrade(&http);
+            Ok(http)
+        });
+        shared.map(Arc::as_ref)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(http) = self.http.get() {
+            http.forget(self.number);
+        }
+    }
+}
 
 /// A client's access to its connection pool.
 #[derive(Clone)]
@@ -80,10 +114,7 @@ impl Transport {
             Some(pool) => pool,
             None => {
                 pools.retain(|_, pool| pool.strong_count() > 0);
-                let pool = Arc::new(Pool {
-                    settings: settings.clone(),
-                    client: OnceCell::new(),
-                });
+                let pool = Arc::new(Pool::new(settings.clone()));
                 pools.insert(settings, Arc::downgrade(&pool));
                 pool
             }
@@ -99,21 +130,25 @@ impl Transport {
         let Some(timeout) = request.deadline.left(self.request_timeout) else {
             return Err(out_of_time(server));
         };
-        let client = self
-            .pool
-            .client
-            .get_or_try_init(|| build(&self.pool.settings));
-        let client = client.map_err(|cause| Error::Connection { server, cause })?;
-        let mut builder = client
-            .post(request.url)
-            .timeout(timeout)
-            .header(CONTENT_TYPE, request.content_type)
-            .body(request.body);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
         if let Some(token) = request.bearer {
-            builder = builder.header(AUTHORIZATION, authorization(token)?);
+            headers.insert(AUTHORIZATION, authorization(token)?);
         }
-        let response = builder.send().map_err(|error| failure(server, error))?;
-        response::read(server, response, request.response_limit)
+        let http = self.pool.http().map_err(|error| Error::Connection {
+            server,
+            cause: format!("no thread for requests: {error}"),
+        })?;
+        http.send(Job {
+            pool: self.pool.number,
+            settings: self.pool.settings.clone(),
+            server,
+            url: request.url.to_owned(),
+            headers,
+            body: request.body,
+            response_limit: request.response_limit,
+            until: Instant::now() + timeout,
+        })
     }
 }
 
@@ -133,28 +168,6 @@ fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     })?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn build(settings: &Settings) -> Result<reqwest::blocking::Client, String> {
-    let mut builder = reqwest::blocking::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .http1_only()
-        .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .timeout(None)
-        .dns_resolver(Arc::new(resolver::Resolver))
-        .connector_layer(tower::util::MapRequestLayer::new(|request| {
-            thread::name_current(c"mona-http");
-            request
-        }))
-        .tls_backend_preconfigured(tls::config(settings.ca_file.clone())?);
-    for proxy in settings.proxies.build()? {
-        builder = builder.proxy(proxy);
-    }
-    thread::with_signals_blocked(|| builder.build()).map_err(reason)
 }
 
 /// What went wrong while a request was under way.

@@ -4,7 +4,6 @@ use super::failure;
 use crate::error::Error;
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use std::borrow::Cow;
-use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 pub struct Response {
@@ -41,9 +40,9 @@ impl Response {
 }
 
 /// Reads the body; refuses redirects and bodies over the limit.
-pub fn read(
+pub async fn read(
     server: &'static str,
-    mut response: reqwest::blocking::Response,
+    mut response: reqwest::Response,
     limit: usize,
 ) -> Result<Response, Error> {
     let status = response.status();
@@ -62,15 +61,15 @@ pub fn read(
     let retry_after = asked.and_then(|value| retry_after(value.to_str().ok()?));
     let expected = response.content_length().unwrap_or_default() as usize;
     let mut body = Vec::with_capacity(expected.min(limit));
-    let read = response
-        .by_ref()
-        .take(limit as u64 + 1)
-        .read_to_end(&mut body);
-    if let Err(error) = read {
-        return Err(unreadable(server, error));
-    }
-    if body.len() > limit {
-        return Err(Error::ResponseTooLarge { server, limit });
+    loop {
+        let chunk = response.chunk().await;
+        let Some(chunk) = chunk.map_err(|error| failure(server, error))? else {
+            break;
+        };
+        if body.len() + chunk.len() > limit {
+            return Err(Error::ResponseTooLarge { server, limit });
+        }
+        body.extend_from_slice(&chunk);
     }
     Ok(Response {
         status: status.as_u16(),
@@ -98,21 +97,6 @@ fn declares_latin1(content_type: &str) -> bool {
         charset.trim().trim_matches('"'),
         "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "us-ascii"
     )
-}
-
-fn unreadable(server: &'static str, error: std::io::Error) -> Error {
-    let timed_out = error.kind() == std::io::ErrorKind::TimedOut;
-    match error.downcast::<reqwest::Error>() {
-        Ok(inner) => failure(server, inner),
-        Err(error) if timed_out => Error::Timeout {
-            server,
-            cause: error.to_string(),
-        },
-        Err(error) => Error::Connection {
-            server,
-            cause: error.to_string(),
-        },
-    }
 }
 
 #[cfg(test)]

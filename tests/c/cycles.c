@@ -25,11 +25,13 @@ static void busy_clients(int cycles)
 
 static void leave_nothing(void (*clients)(int), int cycles)
 {
+    int threads = process_entries("task");
     clients(cycles / 10);
-    int threads = process_entries("task"), files = process_entries("fd");
+    process_wait_for_threads(threads);
+    int files = process_entries("fd");
     size_t memory = process_memory();
     clients(cycles);
-    CHECK(process_entries("task") == threads);
+    process_wait_for_threads(threads);
     CHECK(process_entries("fd") == files);
     /* valgrind keeps freed memory to find uses of it. */
     CHECK(under_valgrind() || process_memory() < memory + SLACK);

@@ -1,6 +1,7 @@
 #include "process.h"
 #include "check.h"
 #include <dirent.h>
+#include <sched.h>
 #include <unistd.h>
 
 int process_entries(const char *folder)
@@ -14,6 +15,12 @@ int process_entries(const char *folder)
         entries += entry->d_name[0] != '.';
     closedir(dir);
     return entries;
+}
+
+void process_wait_for_threads(int at_most)
+{
+    while (process_entries("task") > at_most)
+        sched_yield();
 }
 
 static void read_file(const char *path, char *text, size_t size)

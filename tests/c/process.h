@@ -7,6 +7,10 @@
 /* How many entries a folder of /proc/self has, such as "task" or "fd". */
 int process_entries(const char *folder);
 
+/* Waits until there are no more threads than this, for as long as ctest lets it: the system still shows a thread for a
+ * moment after it has ended. */
+void process_wait_for_threads(int at_most);
+
 /* Calls `visit` with the text of /proc/self/task/<id>/<file> of each thread but the main one. */
 void process_threads(const char *file, void (*visit)(const char *text));
 

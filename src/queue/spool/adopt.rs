@@ -1,15 +1,15 @@
 //! Taking over the directories of instances that are gone.
 #![forbid(unsafe_code)]
 
+use super::Counts;
+use super::disk::{self, File};
 use super::format::{HEADER, RECORD, Seal};
 use super::frames::{Frames, read_at};
 use super::reader::{Place, Reader};
 use super::segment::{Ranges, Segment, State};
 use super::store::{ACK_BYTES, Store, ack_name, instance_of, segment_name};
 use super::writer::Spool;
-use super::{Counts, disk};
 use crate::sync::lock;
-use std::fs::File;
 use std::io::Result;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -156,7 +156,6 @@ impl Store {
 impl Found {
     /// Counts the messages that wait and the damage around them.
     fn frames(&mut self, file: File, seal: Seal, length: u64) -> Result<()> {
-        let tail = file.try_clone()?;
         let mut frames = Frames::new(file, seal, HEADER);
         // The sequence number that follows without a gap, where it is known.
         let mut expected = None;
@@ -181,7 +180,7 @@ impl Found {
                 self.state.bytes += frame.payload.len() as u64;
             }
         }
-        self.tail(&tail, frames.offset(), length)
+        self.tail(frames.file(), frames.offset(), length)
     }
 
     /// Zeros after the last frame are room that a crash left; anything else was a frame.

@@ -2,17 +2,21 @@
 #![forbid(unsafe_code)]
 
 use super::SpoolError;
+use crate::fork::{self, NotInherited};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{Error, ErrorKind, Result};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// An open file or directory, closed in a forked child: above all, the child must not hold its parent's lock.
+pub type File = NotInherited<fs::File>;
 
 const PRIVATE_FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
@@ -24,7 +28,8 @@ pub fn open_root(path: &Path) -> std::result::Result<File, SpoolError> {
     let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
     let mut options = OpenOptions::new();
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let opened = options.read(true).custom_flags(flags.bits()).open(path);
+    options.read(true).custom_flags(flags.bits());
+    let opened = NotInherited::open(|| options.open(path));
     // A link or a file in its place fails both steps; the second says what is wrong.
     let directory = match (created, opened) {
         (_, Ok(directory)) => directory,
@@ -43,7 +48,7 @@ fn refusal(shown: &dyn std::fmt::Display, error: &Error) -> SpoolError {
 /// Opens the directory `name`, which must belong to this user and have no bit of `forbidden`.
 pub fn open_directory(parent: &File, name: &str, forbidden: u32) -> Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let directory = opened(openat(parent, name, flags, Mode::empty()))?;
+    let directory = opened(|| openat(parent, name, flags, Mode::empty()))?;
     check_directory(&directory, forbidden)?;
     Ok(directory)
 }
@@ -74,7 +79,7 @@ fn permissions(stat: &FileStat) -> u32 {
 pub fn create_file(directory: &File, name: &str) -> Result<File> {
     let flags =
         OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    opened(openat(directory, name, flags, PRIVATE_FILE))
+    opened(|| openat(directory, name, flags, PRIVATE_FILE))
 }
 
 /// Opens the file `name` if it is a plain one of this user that no other user can write.
@@ -89,7 +94,7 @@ pub fn open_file(directory: &File, name: &str, writable: bool, create: bool) -> 
     if create {
         flags |= OFlag::O_CREAT;
     }
-    let file = opened(openat(directory, name, flags, PRIVATE_FILE))?;
+    let file = opened(|| openat(directory, name, flags, PRIVATE_FILE))?;
     let stat = fstat(&file)?;
     let plain = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
     if !plain || stat.st_uid != geteuid().as_raw() || permissions(&stat) & 0o022 != 0 {
@@ -99,8 +104,8 @@ pub fn open_file(directory: &File, name: &str, writable: bool, create: bool) -> 
     Ok(file)
 }
 
-fn opened(fd: nix::Result<OwnedFd>) -> Result<File> {
-    Ok(File::from(fd?))
+fn opened(open: impl FnOnce() -> nix::Result<OwnedFd>) -> Result<File> {
+    NotInherited::open(|| Ok(fs::File::from(open()?)))
 }
 
 /// Whether the file still has a name.
@@ -112,14 +117,17 @@ pub fn is_linked(file: &File) -> Result<bool> {
 pub fn names(directory: &File) -> Result<Vec<String>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut names = Vec::new();
-    for entry in Dir::openat(directory, ".", flags, Mode::empty())?.iter() {
-        // What is not UTF-8 is no name of ours.
-        if let Ok(name) = entry?.file_name().to_str()
-            && !matches!(name, "." | "..")
-        {
-            names.push(name.to_owned());
+    fork::undivided(|| {
+        for entry in Dir::openat(directory, ".", flags, Mode::empty())?.iter() {
+            // What is not UTF-8 is no name of ours.
+            if let Ok(name) = entry?.file_name().to_str()
+                && !matches!(name, "." | "..")
+            {
+                names.push(name.to_owned());
+            }
         }
-    }
+        Result::Ok(())
+    })?;
     names.sort_unstable();
     Ok(names)
 }

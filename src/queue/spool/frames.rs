@@ -1,8 +1,8 @@
 //! Reading a segment: its frames in order, past any damage.
 #![forbid(unsafe_code)]
 
+use super::disk::File;
 use super::format::{HEAD, Head, Seal, frame_bytes};
-use std::fs::File;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 
@@ -39,6 +39,10 @@ impl Frames {
             window: Vec::new(),
             window_at: 0,
         }
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
     }
 
     pub fn offset(&self) -> u64 {

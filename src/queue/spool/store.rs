@@ -1,12 +1,13 @@
 //! The directory of one client instance: its lock, its segments and their acknowledgements.
 #![forbid(unsafe_code)]
 
+use super::disk::{self, File};
 use super::format::{HEADER, Id, Identity, hex_of, id_of};
 use super::segment::{Segment, State};
-use super::{Counts, Ticket, disk};
+use super::{Counts, Ticket};
 use crate::sync::lock;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, ErrorKind, Result};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};

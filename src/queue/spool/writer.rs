@@ -1,13 +1,13 @@
 //! The writing side: appending, beginning segments, and the limits.
 #![forbid(unsafe_code)]
 
+use super::disk::{self, File};
 use super::format::{self, HEADER, frame_bytes};
 use super::reader::Reader;
 use super::segment::Segment;
 use super::store::{ACK_BYTES, Shared, Store, now_ms};
-use super::{Counts, Options, SpoolError, Sync, disk};
+use super::{Counts, Options, SpoolError, Sync};
 use crate::sync::lock;
-use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};

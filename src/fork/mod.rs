@@ -5,16 +5,50 @@
 //! inherited one is forgotten.
 #![forbid(unsafe_code)]
 
+#[cfg(unix)]
+mod descriptors;
+
+#[cfg(unix)]
+pub use descriptors::{NotInherited, undivided};
+
 use once_cell::race::OnceBox;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How often this process's line of ancestors forked.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
-/// To be called in each child, before anything else of the library.
+/// The process that knows its generation; none before the first call.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// Notices a fork that was not announced because it was made by a raw system call. For calls that take long
+/// anyway: asking for the process's number costs a hundred times as much as the generation.
+pub fn catch_up() {
+    let process = std::process::id();
+    let known = PROCESS.swap(process, Ordering::Relaxed);
+    if known != process && known != 0 {
+        in_child();
+    }
+}
+
+/// To be called before each fork.
+pub fn before() {
+    #[cfg(unix)]
+    descriptors::before_fork();
+}
+
+/// To be called after each fork in the parent.
+pub fn in_parent() {
+    #[cfg(unix)]
+    descriptors::after_fork_in_parent();
+}
+
+/// To be called in each child, before anything else of the library. Takes no lock and no memory.
 pub fn in_child() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    #[cfg(unix)]
+    descriptors::after_fork_in_child();
 }
 
 fn generation() -> u64 {
