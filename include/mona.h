@@ -406,7 +406,7 @@ mona_status mona_poll(mona_client *client,
  *
  * A loop that is told about changes only (EPOLLET, Go), or reads from the descriptor itself (Node), polls until `MONA_TIMEOUT` each
  * time, as above; any other may stop earlier. Closing the client does not make it readable: `mona_wake` does.
- * A forked child calls this again, for a descriptor of its own; it neither polls nor reads for the parent's.
+ * A forked child calls this again, for a descriptor of its own: its parent's is closed there.
  *
  * @pre `client` is NULL or a client that was not freed.
  */

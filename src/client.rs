@@ -219,6 +219,7 @@ impl Client {
         bytes: usize,
         run: impl FnOnce() -> Answer + Send + 'static,
     ) -> Answer {
+        fork::catch_up();
         match self.parts() {
             Ok(parts) => asynchronous::started(
                 parts
@@ -232,6 +233,7 @@ impl Client {
     /// The tag and the document of the next event, or why there is none; a negative time-out waits as long as
     /// it takes.
     pub fn poll(&self, timeout_ms: i64) -> (u64, Answer) {
+        fork::catch_up();
         match self.parts() {
             Ok(parts) => asynchronous::polled(parts.events.poll(Deadline::of_caller(timeout_ms))),
             Err(error) => (0, Answer::failure(Status::Initialization, &error)),
@@ -247,6 +249,7 @@ impl Client {
 
     /// A descriptor that is readable while [`Client::poll`] has something to give.
     pub fn event_descriptor(&self) -> Option<i32> {
+        fork::catch_up();
         self.parts().ok()?.events.descriptor()
     }
 

@@ -10,6 +10,7 @@ mod polls;
 mod state;
 
 #[cfg(test)]
+#[cfg(not(loom))]
 mod tests;
 
 pub use calls::{Call, Refusal, Turn};
@@ -42,7 +43,7 @@ pub struct Limits {
 /// A client's calls and events.
 pub struct Events {
     limits: Limits,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     /// Wakes threads that run calls.
     work: Condvar,
     /// Wakes polls.
