@@ -54,15 +54,21 @@ impl Account {
         })
     }
 
+    /// The user as far as the configuration tells, before any login.
+    fn configured_user(&self) -> &str {
+        let config = &self.config;
+        let key = config.api_key.as_ref().map(Secret::reveal);
+        config.user_id.as_deref().or(key).unwrap_or_default()
+    }
+
+    /// Tells the endpoint of messages from others. Not for any eyes: may hold the API key.
+    pub fn endpoint(&self) -> String {
+        self.url(Endpoint::Export, self.configured_user())
+    }
+
     /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.
     pub fn fingerprint(&self) -> String {
-        let config = &self.config;
-        let user = config
-            .user_id
-            .as_deref()
-            .or(config.api_key.as_ref().map(Secret::reveal));
-        let user = user.unwrap_or_default();
-        let identity = format!("{}\n{user}", self.url(Endpoint::Export, user));
+        let identity = format!("{}\n{}", self.endpoint(), self.configured_user());
         let digest = Sha224::digest(identity.as_bytes());
         digest
             .iter()
@@ -101,6 +107,17 @@ impl Account {
         body: Bytes,
         deadline: Deadline,
     ) -> Result<Response, Error> {
+        self.post_within(endpoint, body, RESPONSE_LIMIT, deadline)
+    }
+
+    /// As [`Account::post`], for an answer that may have so many bytes.
+    pub fn post_within(
+        &self,
+        endpoint: Endpoint,
+        body: Bytes,
+        response_limit: usize,
+        deadline: Deadline,
+    ) -> Result<Response, Error> {
         let context = self.context(deadline);
         let token = self.session.token(&context, Need::Call)?;
         let url = self.url(endpoint, &self.user_id(token.tenant.as_deref())?);
@@ -111,7 +128,7 @@ impl Account {
                 bearer,
                 content_type: JSON,
                 body: body.clone(),
-                response_limit: RESPONSE_LIMIT,
+                response_limit,
                 deadline,
             })
         };

@@ -112,6 +112,7 @@ impl Client {
             Ok(Parts {
                 queue: Queue::new(
                     self.config.queue.clone(),
+                    &account.endpoint(),
                     account.fingerprint(),
                     Reporter::new(&self.config, events.clone()),
                 )?,
@@ -131,7 +132,8 @@ impl Client {
             let enqueuer = self.enqueuer(parts, true);
             parts
                 .queue
-                .start(|queue| enqueuer.delivery().start(queue))?;
+                .start(|queue| enqueuer.delivery().start(queue))
+                .map(drop)?;
         }
         if !self.config.authenticate_on_init {
             return Ok(());

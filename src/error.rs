@@ -36,6 +36,8 @@ pub enum Error {
     TooManyCalls,
     #[error("No event came in time")]
     NoEvent,
+    #[error("{0}: none of this call's messages was accepted")]
+    Storage(String),
     #[error("The client is closed")]
     Closed,
     #[error("Not delivered: {messages} messages")]
@@ -71,6 +73,7 @@ impl Error {
             Error::UnexpectedResponse(_) => "unexpected_response",
             Error::QueueFull | Error::TooManyCalls => "queue_full",
             Error::NoEvent => "no_event",
+            Error::Storage(_) => "storage",
             Error::Closed => "closed",
             Error::Undelivered { .. } => "undelivered",
             Error::StillPending => "still_pending",
@@ -88,7 +91,8 @@ impl Error {
             | Error::StillPending
             | Error::TooManyCalls
             | Error::NoEvent
-            | Error::QueueFull => true,
+            | Error::QueueFull
+            | Error::Storage(_) => true,
             Error::Authentication { retriable, .. } => *retriable,
             Error::Refused { status, .. } => is_retriable_status(*status),
             _ => false,

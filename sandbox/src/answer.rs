@@ -22,10 +22,13 @@ use crate::json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DropPoint {
+    /// Before the request's body is read.
+    MidRequest,
     BeforeResponse,
     Reset,
     MidHeaders,
     MidBody,
+    ResetMidBody,
 }
 
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Answer {
     pub chunked: bool,
     pub close: bool,
     pub drop: Option<DropPoint>,
+    /// These bytes are sent in its place.
+    pub raw: Option<Bytes>,
 }
 
 impl Answer {
@@ -51,6 +56,7 @@ impl Answer {
             chunked: false,
             close: false,
             drop: None,
+            raw: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     io::{self, Read},
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -20,8 +21,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    sync::oneshot,
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -36,6 +37,21 @@ use crate::{
 /// A listener that cannot accept (no file descriptors left) is tried again after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// A socket that keeps an address without listening.
+pub(crate) fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    hold(address)?.listen(BACKLOG)
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
+
 pub(crate) struct Server {
     pub shared: Arc<Shared>,
     pub place: Place,
@@ -43,15 +59,31 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until the other end of `stopped` is gone.
-    pub(crate) async fn run(self, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
+    /// Serves until the other end of `up` is gone; while that says false, connections are closed and new ones
+    /// refused.
+    pub(crate) async fn run(self, listener: TcpListener, mut up: watch::Receiver<bool>) {
         let server = Arc::new(self);
         let mut connections = JoinSet::new();
+        let address = server.place.address;
+        let mut listener = Some(listener);
         loop {
+            let accepting = async {
+                match &listener {
+                    Some(listener) => listener.accept().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                _ = &mut stopped => return,
+                changed = up.changed() => match changed {
+                    Err(_) => return,
+                    Ok(()) if *up.borrow_and_update() => listener = listen(address).ok(),
+                    Ok(()) => {
+                        listener = None;
+                        connections.shutdown().await;
+                    }
+                },
                 Some(_) = connections.join_next() => {}
-                accepted = listener.accept() => match accepted {
+                accepted = accepting => match accepted {
                     Ok((socket, _)) => {
                         let number = server.shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
                         connections.spawn(Arc::clone(&server).welcome(socket, number));
@@ -82,6 +114,10 @@ impl Server {
         number: u64,
         ending: &Mutex<Option<Ending>>,
     ) -> io::Result<Response<AnswerBody>> {
+        if handler::breaks_off(&self.shared, &incoming) {
+            *ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ending::default());
+            return Err(io::Error::other("the rule ends this connection"));
+        }
         let request = receive(incoming, self.shared.options.body_limit, number).await?;
         let answer = handler::answer(&self.shared, &self.place, &request);
         if !answer.delay.is_zero() {
@@ -130,6 +166,7 @@ impl Wire for TlsStream<TcpStream> {
 }
 
 /// How a connection ends that a rule ends: some last bytes, then a close or a reset.
+#[derive(Default)]
 struct Ending {
     bytes: Vec<u8>,
     reset: bool,
@@ -138,27 +175,31 @@ struct Ending {
 impl Ending {
     /// An answer that hyper can send, or else the ending it is.
     fn of(answer: Answer) -> Result<Response<AnswerBody>, Self> {
+        if let Some(raw) = answer.raw {
+            return Err(Self {
+                bytes: raw.to_vec(),
+                reset: false,
+            });
+        }
+        let half = answer.body.slice(..answer.body.len() / 2);
         let (bytes, reset) = match answer.drop {
             None if !answer.frames_itself() => return Ok(answer.into_response()),
             None => (answer.wire_bytes(&answer.body), false),
-            Some(DropPoint::BeforeResponse) => (Vec::new(), false),
+            Some(DropPoint::MidRequest | DropPoint::BeforeResponse) => (Vec::new(), false),
             Some(DropPoint::Reset) => (Vec::new(), true),
             Some(DropPoint::MidHeaders) => (b"HTTP/1".to_vec(), false),
-            Some(DropPoint::MidBody) => {
-                let half = answer.body.slice(..answer.body.len() / 2);
-                (answer.wire_bytes(&half), false)
-            }
+            Some(DropPoint::MidBody) => (answer.wire_bytes(&half), false),
+            Some(DropPoint::ResetMidBody) => (answer.wire_bytes(&half), true),
         };
         Err(Self { bytes, reset })
     }
 
     async fn play<S: Wire>(self, mut stream: S) {
+        let sent = stream.write_all(&self.bytes).await.is_ok() && stream.flush().await.is_ok();
         if self.reset {
             // Without the option the connection closes in the ordinary way.
             let _ = stream.socket().set_zero_linger();
-            return;
-        }
-        if stream.write_all(&self.bytes).await.is_ok() && stream.flush().await.is_ok() {
+        } else if sent {
             drop(stream.shutdown().await);
         }
     }

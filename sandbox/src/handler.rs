@@ -29,6 +29,13 @@ impl Place {
     }
 }
 
+/// Whether a rule ends this request before its body is read.
+pub(crate) fn breaks_off<B>(shared: &Shared, head: &hyper::Request<B>) -> bool {
+    let path = head.uri().path();
+    let mut state = shared.lock();
+    !path.starts_with(control::PREFIX) && state.rules.breaks_off(head.method().as_str(), path)
+}
+
 pub(crate) fn answer(shared: &Shared, place: &Place, request: &Request) -> Answer {
     if let Some(name) = request.route().strip_prefix(control::PREFIX) {
         return control::answer(shared, request, name);
@@ -36,14 +43,15 @@ pub(crate) fn answer(shared: &Shared, place: &Place, request: &Request) -> Answe
     let mut state = shared.lock();
     state.requests.push(request.record());
     shared.changed.notify_all();
-    if let Some(rule) = state.rules.take(request) {
+    let rule = state.rules.take(request);
+    if let Some(rule) = rule.as_ref().filter(|rule| !rule.handle) {
         let url = place.url();
         let mut expander = Expander {
             url: &url,
             port: place.address.port(),
             tokens: &mut state.tokens,
         };
-        return rules::play(&rule, request, &mut expander);
+        return rules::play(rule, request, &mut expander);
     }
     if request.too_large {
         let limit = shared.options.body_limit;
@@ -51,10 +59,14 @@ pub(crate) fn answer(shared: &Shared, place: &Place, request: &Request) -> Answe
             json!({"topLevelError": format!("the request body is larger than {limit} bytes")});
         return Answer::json(StatusCode::PAYLOAD_TOO_LARGE, &body);
     }
-    match &shared.canned {
+    let mut answer = match &shared.canned {
         Some(canned) => canned.answer(request, &mut state),
         None => think(shared, request, state),
+    };
+    if let Some(rule) = rule {
+        rules::disturb(&rule, &mut answer);
     }
+    answer
 }
 
 fn think(shared: &Shared, request: &Request, mut guard: MutexGuard<'_, State>) -> Answer {

@@ -18,7 +18,11 @@ use std::io::Write;
 pub(crate) use expand::Expander;
 pub(crate) use parse::{DefaultsChange, Rule, Script};
 
-use crate::{answer::Answer, json::RawObject, request::Request};
+use crate::{
+    answer::{Answer, DropPoint},
+    json::RawObject,
+    request::Request,
+};
 
 /// The rules in the order they were given.
 #[derive(Debug, Default)]
@@ -41,19 +45,34 @@ impl RuleSet {
 
     /// The first rule that matches and is not used up, counted as used.
     pub(crate) fn take(&mut self, request: &Request) -> Option<Rule> {
-        let rule = self.rules.iter_mut().find(|rule| {
-            rule.times != Some(0)
-                && rule
-                    .method
-                    .as_deref()
-                    .is_none_or(|method| method == request.method.as_str())
-                && glob::matches(&rule.path, request.route())
-        })?;
-        if let Some(left) = &mut rule.times {
-            *left -= 1;
-        }
+        let rule = self.first(request.method.as_str(), request.route())?;
+        rule.use_up();
         Some(rule.clone())
     }
+
+    /// Whether the rule for such a request breaks it off before its body is read; then it is counted as used.
+    pub(crate) fn breaks_off(&mut self, method: &str, path: &str) -> bool {
+        let mid_request = |rule: &&mut Rule| rule.drop == Some(DropPoint::MidRequest);
+        let rule = self.first(method, path).filter(mid_request);
+        rule.map(Rule::use_up).is_some()
+    }
+
+    fn first(&mut self, method: &str, path: &str) -> Option<&mut Rule> {
+        self.rules.iter_mut().find(|rule| {
+            rule.times != Some(0)
+                && rule.method.as_deref().is_none_or(|only| only == method)
+                && glob::matches(&rule.path, path)
+        })
+    }
+}
+
+/// Disturbs how an answer travels that no rule made.
+pub(crate) fn disturb(rule: &Rule, answer: &mut Answer) {
+    answer.delay = Duration::from_millis(rule.delay_ms);
+    answer.pause_per_byte = Duration::from_millis(rule.slow_ms_per_byte);
+    answer.chunked = rule.chunked;
+    answer.close = rule.close;
+    answer.drop = rule.drop;
 }
 
 /// Plays a rule. What cannot be played (a header that is not one once expanded) is answered with a 500 that says so.
@@ -86,11 +105,8 @@ fn build(rule: &Rule, request: &Request, expander: &mut Expander<'_>) -> Result<
     }
     let mut answer = Answer::new(status, body);
     answer.headers = headers;
-    answer.delay = Duration::from_millis(rule.delay_ms);
-    answer.pause_per_byte = Duration::from_millis(rule.slow_ms_per_byte);
-    answer.chunked = rule.chunked;
-    answer.close = rule.close;
-    answer.drop = rule.drop;
+    answer.raw = rule.raw.clone().map(Bytes::from);
+    disturb(rule, &mut answer);
     Ok(answer)
 }
 

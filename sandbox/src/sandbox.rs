@@ -1,12 +1,15 @@
 use std::{
     fmt,
-    net::{Ipv4Addr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, PoisonError, atomic::Ordering},
     thread::JoinHandle,
     time::Duration,
 };
 
-use tokio::sync::oneshot;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+};
 
 use crate::{
     Options, RecordedRequest, RuleError, StartError, StoredMessage, connection,
@@ -24,7 +27,9 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     place: Place,
     ca_pem: Option<String>,
-    stop: Option<oneshot::Sender<()>>,
+    up: Option<watch::Sender<bool>>,
+    /// Keeps the port while nobody listens there.
+    _held: TcpSocket,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,9 +39,14 @@ impl Sandbox {
     /// # Errors
     /// When the port is taken, or a thread or a certificate cannot be made.
     pub fn start(options: Options) -> Result<Self, StartError> {
-        let listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(StartError::Bind)?;
-        listener.set_nonblocking(true).map_err(StartError::Bind)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let (held, listener) = {
+            let _guard = runtime.enter();
+            bind(options.port).map_err(StartError::Bind)?
+        };
         let place = Place {
             address: listener.local_addr().map_err(StartError::Bind)?,
             tls: options.tls,
@@ -46,30 +56,23 @@ impl Sandbox {
             None => (None, None),
         };
         let shared = Arc::new(Shared::new(options)?);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(StartError::Thread)?;
-        let (stop, stopped) = oneshot::channel();
+        let (up, is_up) = watch::channel(true);
         let server = connection::Server {
             shared: Arc::clone(&shared),
             place: place.clone(),
             acceptor,
         };
-        let listener = {
-            let _guard = runtime.enter();
-            tokio::net::TcpListener::from_std(listener).map_err(StartError::Bind)?
-        };
         let thread = std::thread::Builder::new()
             .name("mona-sandbox".to_owned())
             .stack_size(STACK_SIZE)
-            .spawn(move || runtime.block_on(server.run(listener, stopped)))
+            .spawn(move || runtime.block_on(server.run(listener, is_up)))
             .map_err(StartError::Thread)?;
         Ok(Self {
             shared,
             place,
             ca_pem,
-            stop: Some(stop),
+            up: Some(up),
+            _held: held,
             thread: Some(thread),
         })
     }
@@ -156,6 +159,14 @@ impl Sandbox {
         self.wait_until(timeout, |state| state.store.messages().len() >= count)
     }
 
+    /// Goes down, closing all connections and refusing new ones, or comes up again on the same port. What it
+    /// remembers stays.
+    pub fn set_up(&self, up: bool) {
+        if let Some(switch) = &self.up {
+            switch.send_replace(up);
+        }
+    }
+
     /// Forgets rules, requests, tokens and stored data: all but the count of connections.
     pub fn reset(&self) {
         self.shared.reset();
@@ -172,9 +183,16 @@ impl Sandbox {
     }
 }
 
+/// A listener, and a socket that keeps its port.
+fn bind(port: u16) -> std::io::Result<(TcpSocket, TcpListener)> {
+    let held = connection::hold(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    let listener = connection::listen(held.local_addr()?)?;
+    Ok((held, listener))
+}
+
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.up.take());
         if let Some(thread) = self.thread.take() {
             // A panic there was already reported by the thread; there is nobody to hand it to here.
             let _ = thread.join();

@@ -269,3 +269,56 @@ fn a_rule_answers_for_a_proxy_too() {
     );
     assert_eq!(sandbox.requests()[0].path, "http://api.example/configs");
 }
+
+#[test]
+fn a_handled_request_counts_although_its_answer_is_lost() {
+    let sandbox = start();
+    let token = token(&sandbox);
+    sandbox
+        .add_rules(r#"{"path": "/export", "times": 1, "handle": true, "drop": "before_response"}"#)
+        .unwrap();
+    let body = r#"{"userId": "sandbox", "messages": [{"arcClass": "C", "message": {"a": 1}}]}"#;
+    let request = format!(
+        "POST /export HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut lost = Vec::new();
+    let mut stream = connect(&sandbox);
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    stream.read_to_end(&mut lost).unwrap();
+    assert_eq!((lost.len(), sandbox.message_count()), (0, 1));
+}
+
+#[test]
+fn a_rule_may_end_a_request_before_its_body_or_answer_with_any_bytes() {
+    let sandbox = canned();
+    sandbox
+        .add_rules(r#"[{"path": "/a", "times": 1, "drop": "mid_request"}, {"path": "/a", "raw": "HTTP/1.1 100 Continue\r\n\r\nnonsense"}]"#)
+        .unwrap();
+    for expected in ["", "HTTP/1.1 100 Continue\r\n\r\nnonsense"] {
+        let mut stream = connect(&sandbox);
+        let head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+        std::io::Write::write_all(&mut stream, head).unwrap();
+        let mut answer = String::new();
+        // A reset in the first case, where the kernel had not seen all of it read.
+        let _ = stream.read_to_string(&mut answer);
+        assert_eq!(answer, expected);
+    }
+    assert_eq!(sandbox.request_count(), 1);
+}
+
+#[test]
+fn a_sandbox_that_is_down_refuses_and_comes_back_on_its_port() {
+    let sandbox = start();
+    let mut kept = connect(&sandbox);
+    sandbox.set_up(false);
+    // The connection ends when the listener is gone.
+    let _ = kept.read(&mut [0]);
+    let refused = std::net::TcpStream::connect(sandbox.host()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    sandbox.set_up(true);
+    while std::net::TcpStream::connect(sandbox.host()).is_err() {
+        std::thread::yield_now();
+    }
+    assert_eq!(get(&sandbox, "/nowhere").status, 404);
+}

@@ -180,7 +180,7 @@ settings! {
         max_message_bytes: u32 = 1_048_576u32, [64.0 to 1000000000.0], env [], from "libmona",
             "The largest message that is accepted, in bytes as it is sent.";
         overflow: Overflow = Overflow::Reject, env [], from "libmona",
-            "What happens to a call that does not fit: `reject` (`MONA_ERROR_QUEUE_FULL` at once), `block` (waits up to `block_ms` first) or `drop_oldest` (makes room; what is dropped is counted).";
+            "What happens to a call that does not fit: `reject` (`MONA_ERROR_QUEUE_FULL` at once), `block` (waits up to `block_ms` first) or `drop_oldest` (makes room; what is dropped is counted; not with `spool_dir`).";
         block_ms: u32 = 1_000u32, [0.0 to 3600000.0], env [], from "libmona",
             "How long a call waits for room with `overflow` `block`, in milliseconds.";
         batch_messages: u32 = 1_000u32, [1.0 to 1000000.0], env [], from "libmona",
@@ -192,7 +192,7 @@ settings! {
         time_to_live_ms: u32 = 300_000u32, [1.0 to 4000000000.0], env [], from "libmona",
             "How long delivery is tried, in milliseconds; then a message is given up and counted as `expired`.";
         back_off_first_ms: u32 = 500u32, [1.0 to 3600000.0], env [], from "libmona",
-            "The shortest wait after a failed request, in milliseconds.";
+            "The shortest wait after a failed request, in milliseconds. All clients of a process that send to the same URL wait together, and one request finds out whether the service is back.";
         back_off_longest_ms: u32 = 60_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "What the waits grow to, in milliseconds. A server's `Retry-After` may make one longer, up to an hour.";
         pause_first_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
@@ -200,11 +200,11 @@ settings! {
         pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
             "The same, in the long run.";
         spool_dir: Option<String> = None, env [], from "libmona",
-            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; several programs may share it. Without it messages wait in memory only. With it `max_messages`, `max_bytes`, `time_to_live_ms` and `drop_oldest` do not count.";
+            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; several programs may share it. Without it messages wait in memory only. With it they wait on disk, and `spool_max_bytes` and `spool_retention_hours` count in place of `max_messages`, `max_bytes` and `time_to_live_ms`.";
         spool_max_bytes: u32 = 268_435_456u32, [65536.0 to 4000000000.0], env [], from "libmona",
-            "The most that all files under that folder may take, in bytes.";
+            "The most that all files under that folder may take, in bytes. A call beyond it does not fit: see `overflow`.";
         spool_keep_free_bytes: u32 = 268_435_456u32, [0.0 to 4000000000.0], env [], from "libmona",
-            "How much of the file system is left free, in bytes.";
+            "How much of the file system is left free, in bytes: this much on a disk of any size.";
         spool_sync: SpoolSync = SpoolSync::Interval, env [], from "libmona",
             "What a message survives: `os` the end of the program, `interval` a loss of power too but for the last `spool_sync_interval_ms`, `always` a loss of power at once (each call waits for the disk).";
         spool_sync_interval_ms: u32 = 500u32, [1.0 to 60000.0], env [], from "libmona",

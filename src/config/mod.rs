@@ -50,6 +50,11 @@ impl Config {
                 "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given".into(),
             ));
         }
+        if self.queue.spool_dir.is_some() && self.queue.overflow == Overflow::DropOldest {
+            return Err(Error::Initialization(
+                "config_json: queue.overflow drop_oldest cannot be had with queue.spool_dir, which loses no message: use reject or block".into(),
+            ));
+        }
         Ok(())
     }
 }

@@ -117,6 +117,10 @@ fn a_bad_value_names_its_key() {
             r#"{"context_class_to_sampling_rate":{"C":1},"sampling_config_name":"s"}"#,
             "config_json: only one of sampling_config_name and context_class_to_sampling_rate can be given",
         ),
+        (
+            r#"{"queue":{"spool_dir":"d","overflow":"drop_oldest"}}"#,
+            "config_json: queue.overflow drop_oldest cannot be had with queue.spool_dir, which loses no message: use reject or block",
+        ),
         ("[]", "config_json: $ must be an object"),
         (
             "{",

@@ -21,7 +21,8 @@ use std::ffi::c_char;
 ///     `success`, `accepted`, `failed`, `failure_reasons` (by index), `sampled_out`, `empty`, `error_message`; on failure also
 ///     `error_kind` and `retriable`.
 /// @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
-///     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block`.
+///     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block` (`error_kind`
+///     `queue_full`), or the disk of `queue.spool_dir` fails (`storage`).
 ///     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one; `failure_reasons` says which and why.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::buffer::Load;
 use super::spool::{Message, Options, Spool, SpoolError, Sync};
-use super::state::{Health, State};
+use super::state::State;
 use super::{FOREVER, Queue};
 use crate::config::{QueueConfig, SpoolSync};
 use crate::error::Error;
@@ -12,12 +12,15 @@ use crate::sync::{Deadline, lock};
 use crate::thread;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SEGMENT_BYTES: u64 = 4 << 20;
 
 /// With `interval`, the disk is flushed after so many bytes at the latest.
 const SYNC_BYTES: u64 = 1 << 20;
+
+/// How long to wait before what could not be read is tried again, at first.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 const STACK_BYTES: usize = 128 * 1024;
 
@@ -40,6 +43,7 @@ pub fn open(config: &QueueConfig, fingerprint: String) -> Result<Option<Spool>, 
         sync_interval: Duration::from_millis(config.spool_sync_interval_ms.into()),
         sync_bytes: SYNC_BYTES,
         retention: Duration::from_secs_f64(config.spool_retention_hours * 3600.0),
+        read_again: READ_AGAIN,
     };
     let spool = Spool::open(options);
     spool
@@ -48,20 +52,22 @@ pub fn open(config: &QueueConfig, fingerprint: String) -> Result<Option<Spool>, 
 }
 
 impl Queue {
-    /// Keeps all of these messages in the spool, or none; whether it could. Waits for room as configured.
+    /// Keeps all of these messages in the spool, or none. Waits for room as configured. The disk is written to
+    /// without the lock, so that nothing else waits for it.
     pub(super) fn keep<'s>(
         &'s self,
         spool: &Spool,
         mut state: MutexGuard<'s, State>,
         messages: &[&[u8]],
         new: Load,
-    ) -> Result<(MutexGuard<'s, State>, bool), Error> {
+    ) -> Result<(), Error> {
         let mut deadline = None;
         loop {
-            if state.closed() {
-                return Err(Error::Closed);
-            }
-            match spool.append(messages) {
+            let settled = state.counters.settled();
+            drop(state);
+            let appended = spool.append(messages);
+            state = lock(&self.state);
+            match appended {
                 Ok(()) => break,
                 Err(SpoolError::Full { reason }) => {
                     let patience = || Deadline::after(Some(self.patience_ms()));
@@ -71,26 +77,35 @@ impl Queue {
                         state.last_error = Some(format!("The spool is full: {reason}"));
                         return Err(Error::QueueFull);
                     };
-                    state = self.wait_for_progress(state, left);
+                    if state.counters.settled() == settled {
+                        state = self.wait_for_progress(state, left);
+                    }
+                    if state.closed() {
+                        return Err(Error::Closed);
+                    }
                 }
                 Err(error) => {
-                    // A disk that fails must not cost messages: memory has to do.
-                    state.health = Health::StorageError;
-                    state.last_error = Some(error.to_string());
-                    return Ok((state, false));
+                    state.counters.refused += new.messages;
+                    state.stored(Err(&error));
+                    return Err(Error::Storage(error.to_string()));
                 }
             }
         }
         state.full = false;
-        if state.health == Health::StorageError {
-            state.health = Health::Ok;
-        }
-        if state.on_disk.messages == 0 {
+        state.stored(Ok(()));
+        let before = state.on_disk;
+        if before.messages == 0 {
             state.on_disk_since_ms = self.now_ms();
         }
+        state.counters.accepted += new.messages;
         state.on_disk.add(new);
+        let ripe = !self.ripe_on_disk(before) && self.ripe_on_disk(state.on_disk);
         self.wrote(&mut state, new.bytes);
-        Ok((state, true))
+        drop(state);
+        if before.messages == 0 || ripe {
+            self.work.notify_one();
+        }
+        Ok(())
     }
 
     /// Whether what waits in the spool makes a batch by itself.
@@ -99,19 +114,48 @@ impl Queue {
         ripe(load.messages, self.config.batch_messages) || ripe(load.bytes, self.config.batch_bytes)
     }
 
-    /// The next batch of the spool.
-    pub(super) fn read(&self, spool: &Spool, state: &mut State) -> Option<Batch> {
+    /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message
+    /// is in memory.
+    pub(super) fn fill(&self, spool: &Spool) {
+        let counted = lock(&self.state).on_disk.messages;
+        // What is appended but not counted yet is left for the next time.
         let messages = spool.read(
-            self.config.batch_messages as usize,
+            counted.min(self.config.batch_messages.into()) as usize,
             self.config.batch_bytes as usize,
         );
-        let mut batch = Batch::default();
-        for message in &messages {
-            batch.push_kept(&message.payload, self.accepted_ms(message), message.ticket);
+        let mut state = lock(&self.state);
+        let given_up = self.count_given_up(spool, &mut state);
+        match messages {
+            Ok(messages) if messages.is_empty() => {
+                if !given_up {
+                    // There is something, and no frame of it can be read: with its end the segment is known for
+                    // damaged.
+                    spool.end_segment();
+                    state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
+                }
+            }
+            Ok(messages) => {
+                let mut batch = Batch::default();
+                for message in &messages {
+                    batch.push_kept(&message.payload, self.accepted_ms(message), message.ticket);
+                }
+                state.on_disk.subtract(Load::of(&batch));
+                if state.on_disk.messages == 0 {
+                    state.on_disk.bytes = 0;
+                }
+                state.on_disk_since_ms = self.now_ms();
+                state.unreadable = None;
+                state.buffer.put_back(batch);
+            }
+            Err(error) => {
+                state.stored(Err(&error));
+                state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
+            }
         }
-        state.on_disk.subtract(Load::of(&batch));
-        self.reconcile(spool, state, messages.is_empty());
-        (!batch.is_empty()).then_some(batch)
+        drop(state);
+        if given_up {
+            self.progress.notify_all();
+        }
     }
 
     /// When a message was accepted, on the queue's clock, which began anew since if that was an earlier run.
@@ -121,41 +165,34 @@ impl Queue {
             .wrapping_sub(u32::try_from(age).unwrap_or(u32::MAX / 2))
     }
 
-    /// Accounts for messages that the spool gave up by itself: too old, or damaged.
-    fn reconcile(&self, spool: &Spool, state: &mut State, drained: bool) {
-        let expired = spool.counts().expired.saturating_sub(state.expired_on_disk);
+    /// Accounts for messages that the spool gave up by itself, because they were too old or damaged; whether
+    /// there were any.
+    pub(super) fn count_given_up(&self, spool: &Spool, state: &mut State) -> bool {
+        let counts = spool.counts();
+        let expired = counts.expired.saturating_sub(state.expired_on_disk);
+        let damaged = counts.lost.saturating_sub(state.lost_on_disk);
         state.expired_on_disk += expired;
+        state.lost_on_disk += damaged;
         state.counters.expired += expired;
-        state.on_disk.messages = state.on_disk.messages.saturating_sub(expired);
-        if drained {
-            state.counters.dropped_damaged += state.on_disk.messages;
-            state.on_disk = Load::default();
-        }
-        state.on_disk_since_ms = self.now_ms();
+        state.counters.dropped_damaged += damaged;
+        state.on_disk.messages = state.on_disk.messages.saturating_sub(expired + damaged);
+        expired + damaged > 0
     }
 
-    /// The spool needs these messages no more.
-    pub(super) fn acknowledge(&self, state: &mut State, batch: &Batch) {
-        let Some(spool) = &self.spool else {
-            return;
-        };
-        if let Err(error) = spool.acknowledge(batch.tickets()) {
-            // They may be sent again by a later run; nothing is lost.
-            state.health = Health::StorageError;
-            state.last_error = Some(error.to_string());
-        }
+    /// A directory that was adopted is known to be drained when its end was read, which no counted message
+    /// leads to.
+    pub(super) fn tidy(&self, spool: &Spool) {
+        // With no message asked for there is nothing to fail.
+        let _ = spool.read(0, 0);
+        self.count_given_up(spool, &mut lock(&self.state));
     }
 
-    /// A spool is known to be drained when its end was read, which no counted message leads to.
-    pub(super) fn read_to_the_end(&self, spool: &Spool) {
-        let mut state = lock(&self.state);
-        if state.on_disk.messages > 0 {
-            return;
-        }
-        if let Some(batch) = self.read(spool, &mut state) {
-            state.counters.recovered += batch.len() as u64;
-            state.counters.accepted += batch.len() as u64;
-            state.buffer.put_back(batch);
+    /// The spool needs these messages no more. One whose acknowledgement fails may be sent again by a later
+    /// run; nothing is lost.
+    pub(super) fn acknowledge(&self, batch: &Batch) -> Result<(), SpoolError> {
+        match &self.spool {
+            Some(spool) => spool.acknowledge(batch.tickets()),
+            None => Ok(()),
         }
     }
 
@@ -206,8 +243,7 @@ impl Queue {
             let result = self.spool.as_ref().map_or(Ok(()), Spool::sync);
             state = lock(&self.state);
             if let Err(error) = result {
-                state.health = Health::StorageError;
-                state.last_error = Some(error.to_string());
+                state.stored(Err(&error));
             }
             if finished {
                 return;

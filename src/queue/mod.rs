@@ -1,5 +1,8 @@
 //! The background exporter: accepts now, delivers later, and accounts for every message.
 //!
+//! Each client that enqueues has a thread of its own, so that a server that hangs, or a disk, holds up no other client's
+//! messages; with one thread for all, every wait would have to be a state of some loop instead of a call.
+//!
 //! The law that holds at each moment, under the one lock: accepted = delivered + rejected + expired +
 //! dropped + on disk + in memory + in flight.
 #![forbid(unsafe_code)]
@@ -8,6 +11,7 @@ mod back_off;
 mod batch;
 mod buffer;
 mod durable;
+mod endpoint;
 mod enqueue;
 mod latency;
 mod outcome;
@@ -28,6 +32,7 @@ use crate::error::Error;
 use crate::sync::{Deadline, lock};
 use batch::UPKEEP;
 use buffer::Load;
+use endpoint::Endpoint;
 use spool::Spool;
 use state::State;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -61,14 +66,16 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue whose spool, if it is to have one, belongs to this endpoint and user.
+    /// A queue for the endpoint with this URL, whose spool, if it is to have one, belongs to that endpoint and
+    /// one user.
     pub fn new(
         config: QueueConfig,
+        url: &str,
         fingerprint: String,
         reporter: Reporter,
     ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Queue {
-            state: Mutex::new(State::new(&config)),
+            state: Mutex::new(State::new(&config, Endpoint::of(url))),
             spool: durable::open(&config, fingerprint)?,
             reporter,
             config,
@@ -93,14 +100,21 @@ impl Queue {
     pub fn start(
         self: &Arc<Self>,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = lock(&self.state);
         if !state.started && !state.closed() {
             state.thread = Some(start(self.clone())?);
             state.started = true;
             state.flusher = self.start_flushing()?;
+            state.endpoint.join(self);
         }
-        Ok(())
+        Ok(state)
+    }
+
+    /// Wakes the thread that delivers, which looks anew at what it waits for.
+    fn wake(&self) {
+        drop(lock(&self.state));
+        self.work.notify_one();
     }
 
     /// Accepts all of these messages, or none.
@@ -110,26 +124,13 @@ impl Queue {
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<(), Error> {
         let new = self.weigh(messages.clone())?;
-        self.start(start)?;
-        let mut state = lock(&self.state);
+        let state = self.start(start)?;
+        if state.closed() {
+            return Err(Error::Closed);
+        }
         if let Some(spool) = &self.spool {
-            let slices: Vec<&[u8]> = messages.clone().collect();
-            let (after, kept) = self.keep(spool, state, &slices, new)?;
-            state = after;
-            if kept {
-                state.counters.accepted += new.messages;
-                let before = Load {
-                    messages: state.on_disk.messages - new.messages,
-                    bytes: state.on_disk.bytes - new.bytes,
-                };
-                let wake = before.messages == 0
-                    || !self.ripe_on_disk(before) && self.ripe_on_disk(state.on_disk);
-                drop(state);
-                if wake {
-                    self.work.notify_one();
-                }
-                return Ok(());
-            }
+            let slices: Vec<&[u8]> = messages.collect();
+            return self.keep(spool, state, &slices, new);
         }
         let mut state = self.room_for(state, new)?;
         let was_empty = state.buffer.load().messages == 0;

@@ -21,8 +21,6 @@ pub enum Outcome {
     Split { error: String, too_large: bool },
     /// The service lets nobody in: keep everything and ask again now and then.
     Pause { error: String },
-    /// Nobody will ever accept it.
-    Refused(String),
 }
 
 impl Outcome {
@@ -31,6 +29,20 @@ impl Outcome {
             Ok(response) => Outcome::of_response(response, messages),
             Err(error) => Outcome::of_error(error),
         }
+    }
+
+    /// What it comes to for a batch of so many messages: a message refused alone is rejected.
+    pub fn of_batch(self, messages: usize) -> Outcome {
+        match self {
+            Outcome::Split { error, .. } if messages <= 1 => Outcome::all_refused(messages, &error),
+            other => other,
+        }
+    }
+
+    /// Nobody will ever accept it.
+    fn all_refused(messages: usize, reason: &str) -> Outcome {
+        let refused = |index| (index, reason.to_owned());
+        Outcome::Settled((0..messages).map(refused).collect())
     }
 
     fn of_error(error: &Error) -> Outcome {
@@ -53,7 +65,7 @@ impl Outcome {
             _ => format!("status {status}"),
         };
         match status {
-            401 | 403 | 404 | 405 | 410 => Outcome::Pause { error },
+            300..=399 | 401 | 403 | 404 | 405 | 410 => Outcome::Pause { error },
             413 => Outcome::Split {
                 error,
                 too_large: true,
@@ -69,7 +81,7 @@ impl Outcome {
                     error,
                     too_large: false,
                 },
-                None => Outcome::Refused(error),
+                None => Outcome::all_refused(messages, &error),
             },
         }
     }
@@ -83,12 +95,31 @@ mod tests {
         Outcome::of(&Ok(Response::with(status, body)), 3)
     }
 
+    fn refused(outcome: &Outcome) -> bool {
+        matches!(outcome, Outcome::Settled(rejected) if rejected.len() == 3)
+    }
+
+    #[test]
+    fn a_message_that_is_refused_alone_is_rejected() {
+        for status in [400, 413, 422] {
+            let split = of(status, "no");
+            assert_eq!(of(status, "no").of_batch(2), split);
+            let Outcome::Settled(rejected) = split.of_batch(1) else {
+                panic!("{status} is not final");
+            };
+            assert_eq!(rejected.len(), 1);
+            assert!(rejected[0].1.starts_with(&format!("status {status}: ")));
+        }
+    }
+
     #[test]
     fn every_status_has_its_consequence() {
         for status in 200..600 {
             let outcome = of(status, "");
             let expected = match status {
-                401 | 403 | 404 | 405 | 410 => matches!(outcome, Outcome::Pause { .. }),
+                300..=399 | 401 | 403 | 404 | 405 | 410 => {
+                    matches!(outcome, Outcome::Pause { .. })
+                }
                 413 => matches!(
                     outcome,
                     Outcome::Split {
@@ -117,7 +148,7 @@ mod tests {
                         ..
                     }
                 ),
-                501 | 505 => matches!(outcome, Outcome::Refused(_)),
+                501 | 505 => refused(&outcome),
                 501.. => matches!(
                     outcome,
                     Outcome::Retry {
@@ -125,7 +156,7 @@ mod tests {
                         ..
                     }
                 ),
-                400.. => matches!(outcome, Outcome::Refused(_)),
+                400.. => refused(&outcome),
                 _ => outcome == Outcome::Settled(vec![]),
             };
             assert!(expected, "{status}: {outcome:?}");

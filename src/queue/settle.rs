@@ -1,6 +1,7 @@
 //! After an attempt: what it delivered, what is tried again, and when.
 
 use super::Queue;
+use super::back_off::Limits;
 use super::batch::Batch;
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
@@ -24,35 +25,39 @@ const MAX_REASON: usize = 1024;
 
 impl Queue {
     pub(super) fn settle(&self, batch: Batch, outcome: Outcome, logger: &Logger) {
+        let outcome = outcome.of_batch(batch.len());
+        let stored = match outcome {
+            // Without the lock: nobody else is to wait for the disk.
+            Outcome::Settled(_) => self.acknowledge(&batch),
+            _ => Ok(()),
+        };
         let mut state = lock(&self.state);
         state.in_flight = Load::default();
+        if let Err(error) = stored {
+            state.stored(Err(&error));
+        }
+        let mut news = News::Answered;
         match outcome {
             Outcome::Settled(rejected) => self.delivered(&mut state, &batch, rejected, logger),
-            Outcome::Refused(reason) => {
-                let all = (0..batch.len())
-                    .map(|index| (index, reason.clone()))
-                    .collect();
-                state.last_error = Some(reason);
-                self.delivered(&mut state, &batch, all, logger);
+            Outcome::Split { error, too_large } => {
+                if too_large {
+                    learn(&mut state, &batch);
+                }
+                state.last_error = Some(error);
+                split(&mut state, batch);
             }
             Outcome::Retry {
                 error,
                 retry_after,
                 suspicious,
-            } => retry(&mut state, batch, error, retry_after, suspicious, logger),
-            Outcome::Split { error, too_large } => {
-                if too_large {
-                    learn(&mut state, &batch);
-                }
-                self.split(&mut state, batch, error, logger);
+            } => {
+                retry(&mut state, batch, error, suspicious, logger);
+                news = News::Failed(retry_after);
             }
             Outcome::Pause { error } => {
                 logger.log(Level::Error, format_args!("Delivery is paused: {error}"));
-                state.last_error = Some(error);
-                state.health = Health::Paused;
-                state.pause.failed(None);
-                state.counters.retries += 1;
-                state.buffer.put_back(batch);
+                self.pause(&mut state, batch, error);
+                news = News::Nothing;
             }
         }
         if state.finished {
@@ -60,8 +65,30 @@ impl Queue {
             state.finish();
         }
         self.report(&mut state);
+        let endpoint = state.endpoint.clone();
         drop(state);
         self.progress.notify_all();
+        match news {
+            News::Answered => endpoint.succeeded(),
+            News::Failed(retry_after) => endpoint.failed(self.back_off_limits(), retry_after),
+            News::Nothing => endpoint.undecided(),
+        }
+    }
+
+    fn back_off_limits(&self) -> Limits {
+        Limits::of_ms(
+            self.config.back_off_first_ms,
+            self.config.back_off_longest_ms,
+        )
+    }
+
+    fn pause(&self, state: &mut State, batch: Batch, error: String) {
+        let limits = Limits::of_ms(self.config.pause_first_ms, self.config.pause_longest_ms);
+        state.last_error = Some(error);
+        state.health = Health::Paused;
+        state.pause.failed(limits, None);
+        state.counters.retries += 1;
+        state.buffer.put_back(batch);
     }
 
     /// The service took the batch, but for these messages.
@@ -72,7 +99,9 @@ impl Queue {
         rejected: Vec<(usize, String)>,
         logger: &Logger,
     ) {
-        self.acknowledge(state, batch);
+        if let Some(spool) = &self.spool {
+            self.count_given_up(spool, state);
+        }
         state.counters.rejected += rejected.len() as u64;
         state.counters.delivered += (batch.len() - rejected.len()) as u64;
         let now_ms = self.now_ms();
@@ -93,10 +122,7 @@ impl Queue {
             self.name(state, &rejection);
             state.remember(rejection);
         }
-        if state.health != Health::StorageError || !self.durable() {
-            state.health = Health::Ok;
-        }
-        state.back_off.succeeded();
+        state.health = Health::Ok;
         state.pause.succeeded();
         state.suspicions = 0;
         state.successes += 1;
@@ -105,30 +131,25 @@ impl Queue {
             state.largest_batch = state.largest_batch.map(|largest| largest + largest / 10);
         }
     }
-
-    /// Tries the halves apart, or gives up a message that is refused alone.
-    fn split(&self, state: &mut State, batch: Batch, error: String, logger: &Logger) {
-        state.last_error = Some(error.clone());
-        if batch.len() <= 1 {
-            self.delivered(state, &batch, vec![(0, error)], logger);
-            return;
-        }
-        state.counters.splits += 1;
-        state.suspicions = 0;
-        let (first, second) = batch.halves();
-        state.buffer.put_back(second);
-        state.buffer.put_back(first);
-    }
 }
 
-fn retry(
-    state: &mut State,
-    batch: Batch,
-    error: String,
-    retry_after: Option<Duration>,
-    suspicious: bool,
-    logger: &Logger,
-) {
+/// What an attempt says about the endpoint.
+enum News {
+    Answered,
+    Failed(Option<Duration>),
+    Nothing,
+}
+
+/// Tries the halves apart.
+fn split(state: &mut State, batch: Batch) {
+    state.counters.splits += 1;
+    state.suspicions = 0;
+    let (first, second) = batch.halves();
+    state.buffer.put_back(second);
+    state.buffer.put_back(first);
+}
+
+fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, logger: &Logger) {
     logger.log(
         Level::Warning,
         format_args!("A batch will be sent again: {error}"),
@@ -137,13 +158,8 @@ fn retry(
     state.health = Health::BackingOff;
     state.counters.retries += 1;
     state.suspicions = if suspicious { state.suspicions + 1 } else { 0 };
-    state.back_off.failed(retry_after);
     if state.suspicions >= SUSPICIONS_TO_SPLIT && batch.len() > 1 {
-        state.counters.splits += 1;
-        state.suspicions = 0;
-        let (first, second) = batch.halves();
-        state.buffer.put_back(second);
-        state.buffer.put_back(first);
+        split(state, batch);
     } else {
         state.buffer.put_back(batch);
     }

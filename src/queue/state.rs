@@ -2,12 +2,15 @@
 
 use super::back_off::BackOff;
 use super::buffer::{Buffer, Load};
+use super::endpoint::Endpoint;
 use super::latency::Latency;
 use super::report::Unreported;
+use super::spool::SpoolError;
 use crate::config::QueueConfig;
 use crate::sync::Deadline;
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -50,7 +53,6 @@ pub enum Health {
     Ok,
     BackingOff,
     Paused,
-    StorageError,
     Closed,
 }
 
@@ -74,7 +76,11 @@ pub struct State {
     pub last_error: Option<String>,
     pub rejections: VecDeque<Rejection>,
     pub unreported: Unreported,
-    pub back_off: BackOff,
+    pub endpoint: Arc<Endpoint>,
+    /// Whether the last access to the spool failed.
+    pub storage_failed: bool,
+    /// How many messages of the spool cannot be read until then.
+    pub unreadable: Option<(u64, Instant)>,
     /// The waits while the service lets nobody in.
     pub pause: BackOff,
     /// The largest batch that the service takes, as learned from its refusals.
@@ -95,8 +101,9 @@ pub struct State {
     pub draining_adopted: bool,
     /// Bytes of the spool that are not flushed yet.
     pub unflushed: u64,
-    /// How many expired messages of the spool are counted already.
+    /// How many expired and how many damaged messages of the spool are counted already.
     pub expired_on_disk: u64,
+    pub lost_on_disk: u64,
     pub flusher: Option<JoinHandle<()>>,
     pub thread: Option<JoinHandle<()>>,
     pub closing: Option<Deadline>,
@@ -104,8 +111,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(config: &QueueConfig) -> Self {
-        let milliseconds = |value: u32| Duration::from_millis(value.into());
+    pub fn new(config: &QueueConfig, endpoint: Arc<Endpoint>) -> Self {
         State {
             buffer: Buffer::new(config.batch_messages as usize, config.batch_bytes as usize),
             in_flight: Load::default(),
@@ -117,14 +123,10 @@ impl State {
             last_error: None,
             rejections: VecDeque::new(),
             unreported: Unreported::default(),
-            back_off: BackOff::new(
-                milliseconds(config.back_off_first_ms),
-                milliseconds(config.back_off_longest_ms),
-            ),
-            pause: BackOff::new(
-                milliseconds(config.pause_first_ms),
-                milliseconds(config.pause_longest_ms),
-            ),
+            endpoint,
+            storage_failed: false,
+            unreadable: None,
+            pause: BackOff::default(),
             largest_batch: None,
             successes: 0,
             suspicions: 0,
@@ -136,6 +138,7 @@ impl State {
             draining_adopted: false,
             unflushed: 0,
             expired_on_disk: 0,
+            lost_on_disk: 0,
             flusher: None,
             thread: None,
             closing: None,
@@ -153,7 +156,28 @@ impl State {
 
     /// What is left of the wait after a failure.
     pub fn waiting(&self) -> Option<Duration> {
-        self.back_off.left().max(self.pause.left())
+        self.endpoint.left_alone().max(self.pause.left())
+    }
+
+    /// How many messages of the spool can be read, as far as known, and when the others are tried again.
+    pub fn readable(&self) -> (u64, Option<Duration>) {
+        let on_disk = self.on_disk.messages;
+        let Some((messages, until)) = self.unreadable else {
+            return (on_disk, None);
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return (on_disk, None);
+        }
+        (on_disk.saturating_sub(messages), Some(left))
+    }
+
+    /// Notes how an access to the spool went.
+    pub fn stored(&mut self, result: Result<(), &SpoolError>) {
+        self.storage_failed = result.is_err();
+        if let Err(error) = result {
+            self.last_error = Some(error.to_string());
+        }
     }
 
     pub fn remember(&mut self, rejection: Rejection) {

@@ -16,7 +16,7 @@ struct Statistic {
 const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
-        doc: "`ok`, `backing_off` (the last request failed), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
+        doc: "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
         read: |state, _| json!(health(state)),
     },
     Statistic {
@@ -128,8 +128,9 @@ fn health(state: &State) -> &'static str {
     match state.health {
         Health::Closed => "closed",
         Health::Paused => "paused",
-        Health::StorageError => "storage_error",
+        _ if state.storage_failed => "storage_error",
         Health::BackingOff => "backing_off",
+        Health::Ok if state.endpoint.left_alone().is_some() => "backing_off",
         Health::Ok if state.full => "queue_full",
         Health::Ok => "ok",
     }

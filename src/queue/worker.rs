@@ -15,6 +15,11 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+/// What the answer to a batch may have, in bytes: room for a reason for each of its messages, and no more, since
+/// a server must not be able to fill the memory.
+const ANSWER: usize = 64 * 1024;
+const ANSWER_PER_MESSAGE: usize = 2 * 1024;
+
 /// Enough for the thread's calls.
 const STACK_BYTES: usize = 512 * 1024;
 
@@ -59,7 +64,10 @@ impl Delivery {
             sample_config_name: self.sample_config_name.as_deref(),
         });
         lock(&queue.state).counters.requests += 1;
-        let result = self.account.post(Endpoint::Export, body, deadline);
+        let limit = ANSWER + batch.len() * ANSWER_PER_MESSAGE;
+        let result = self
+            .account
+            .post_within(Endpoint::Export, body, limit, deadline);
         Outcome::of(&result, batch.len())
     }
 }
@@ -86,15 +94,21 @@ impl Queue {
                 state = lock(&self.state);
                 continue;
             }
-            let wait = match self.wait(&state) {
-                Some(wait) => wait,
-                None => {
-                    if let Some(batch) = self.take(&mut state) {
-                        return Some(batch);
-                    }
-                    // The spool had nothing that can be sent after all.
-                    continue;
-                }
+            let mut wait = self.wait(&state);
+            if wait.is_none()
+                && state.buffer.load().messages == 0
+                && let Some(spool) = &self.spool
+            {
+                drop(state);
+                self.fill(spool);
+                state = lock(&self.state);
+                continue;
+            }
+            if wait.is_none() {
+                wait = state.endpoint.admit(state.closed());
+            }
+            let Some(wait) = wait else {
+                return self.take(&mut state);
             };
             let wait = wait.min(self.adoption_in(&state).unwrap_or(wait));
             let woken = self.work.wait_timeout(state, wait);
@@ -106,17 +120,18 @@ impl Queue {
         let Some(deadline) = state.closing else {
             return false;
         };
-        let empty = state.buffer.load().messages == 0 && state.on_disk.messages == 0;
+        let empty = state.buffer.load().messages == 0 && state.readable().0 == 0;
         // Whoever closes does not wait for a server that is being left alone.
         state.finished || empty || deadline.left(FOREVER).is_none() || state.waiting().is_some()
     }
 
     /// How long nothing is to be sent; `None` when it is time.
     fn wait(&self, state: &State) -> Option<Duration> {
-        let on_disk = state.on_disk.messages > 0;
+        let (readable, read_again) = state.readable();
+        let on_disk = readable > 0;
         let disk_since = on_disk.then_some(state.on_disk_since_ms);
         let Some(oldest) = state.buffer.oldest_ms().or(disk_since) else {
-            return Some(FOREVER);
+            return Some(read_again.unwrap_or(FOREVER));
         };
         let age = Duration::from_millis(age_ms(self.now_ms(), oldest).into());
         if let Some(wait) = state.waiting() {
@@ -140,11 +155,7 @@ impl Queue {
 
     /// Takes the oldest batch, no larger than the service is known to take.
     fn take(&self, state: &mut State) -> Option<Batch> {
-        let mut batch = match (state.buffer.take(), &self.spool) {
-            (Some(batch), _) => batch,
-            (None, Some(spool)) => self.read(spool, state)?,
-            (None, None) => return None,
-        };
+        let mut batch = state.buffer.take()?;
         while state
             .largest_batch
             .is_some_and(|largest| batch.bytes() as u64 > largest)
@@ -164,7 +175,7 @@ impl Queue {
         let Some(spool) = &self.spool else {
             return;
         };
-        self.read_to_the_end(spool);
+        self.tidy(spool);
         let adopted = self.adopt(spool);
         let mut state = lock(&self.state);
         let pause = if adopted {

@@ -40,6 +40,17 @@ pub(crate) struct Rule {
     pub drop: Option<DropPoint>,
     #[serde(default)]
     pub close: bool,
+    pub raw: Option<String>,
+    #[serde(default)]
+    pub handle: bool,
+}
+
+impl Rule {
+    pub(crate) fn use_up(&mut self) {
+        if let Some(left) = &mut self.times {
+            *left -= 1;
+        }
+    }
 }
 
 fn ok() -> u16 {
@@ -147,6 +158,8 @@ fn check(rule: &Rule) -> Result<(), String> {
         ("body", rule.body.is_some()),
         ("body_b64", rule.body_b64.is_some()),
         ("body_bytes", rule.body_bytes.is_some()),
+        ("raw", rule.raw.is_some()),
+        ("handle", rule.handle),
     ];
     let given: Vec<&str> = bodies
         .iter()
@@ -155,7 +168,7 @@ fn check(rule: &Rule) -> Result<(), String> {
         .collect();
     if given.len() > 1 {
         return Err(format!(
-            "only one body is possible, not `{}`",
+            "only one of these is possible, not `{}`",
             given.join("` and `")
         ));
     }

@@ -24,18 +24,21 @@ struct Found {
 
 impl Spool {
     /// Takes over the oldest directory of the same endpoint and user whose owner is gone, unless
-    /// one is still being drained; how many messages that adds.
+    /// one that can be read is still being drained; how many messages that adds.
     pub fn adopt(&self) -> usize {
         if self.is_forked() {
             return 0;
         }
         let mut reader = lock(&self.reader);
-        reader.finish_orphan();
-        if reader.orphan.is_some() {
+        reader.finish_orphans();
+        if reader.orphans.iter().any(Place::is_readable) {
             return 0;
         }
         for name in disk::names(&self.shared.directory).unwrap_or_default() {
-            let known = name == self.store.name() || reader.fruitless.contains(&name);
+            let held = |place: &Place| place.store.name() == name;
+            let known = name == self.store.name()
+                || reader.orphans.iter().any(held)
+                || reader.fruitless.contains(&name);
             if known || instance_of(&name).is_none() {
                 continue;
             }
@@ -61,8 +64,9 @@ impl Spool {
         counts.corrupt_bytes += found.corrupt_bytes;
         drop(counts);
         reader.adoptions += 1;
-        reader.orphan = Some(Place::new(reader.adoptions, Arc::new(store)));
-        reader.finish_orphan();
+        let place = Place::new(reader.adoptions, Arc::new(store));
+        reader.orphans.push(place);
+        reader.finish_orphans();
         found.messages
     }
 }
@@ -85,10 +89,9 @@ impl Store {
                 total.bytes += found.bytes;
                 total.corrupt_frames += found.corrupt_frames;
                 total.corrupt_bytes += found.corrupt_bytes;
-                lock(&self.segments).insert(number, Arc::new(segment));
-                if found.messages == 0
-                    && let Some(segment) = self.segment_from(number)
-                {
+                let segment = Arc::new(segment);
+                lock(&self.segments).insert(number, Arc::clone(&segment));
+                if found.messages == 0 {
                     // What cannot be removed now is found again by the next run.
                     let _ = self.retire(&segment);
                 }

@@ -20,6 +20,11 @@ impl Spool {
         if due { self.sync() } else { Ok(()) }
     }
 
+    /// The next call begins a new segment; of this one, what is damaged is then known for lost.
+    pub fn end_segment(&self) {
+        self.seal(&mut lock(&self.writer));
+    }
+
     /// Flushes all that was appended before the call.
     pub fn sync(&self) -> Result<(), SpoolError> {
         let _flushing = lock(&self.flushing);

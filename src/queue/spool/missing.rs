@@ -18,7 +18,7 @@ impl Spool {
         match *self {}
     }
 
-    pub fn read(&self, _: usize, _: usize) -> Vec<Message> {
+    pub fn read(&self, _: usize, _: usize) -> Result<Vec<Message>, SpoolError> {
         match *self {}
     }
 
@@ -26,7 +26,7 @@ impl Spool {
         match *self {}
     }
 
-    pub fn rewind(&self) {
+    pub fn end_segment(&self) {
         match *self {}
     }
 

@@ -54,6 +54,8 @@ pub struct Options {
     pub sync_bytes: u64,
     /// Older messages are not delivered.
     pub retention: Duration,
+    /// How long to wait before what could not be read is tried again, at first.
+    pub read_again: Duration,
 }
 
 /// What an appended message survives.

@@ -1,29 +1,30 @@
 //! The reading side: messages in order, and their acknowledgement.
 #![forbid(unsafe_code)]
 
+use super::format::HEADER;
 use super::frames::{Frame, Frames};
 use super::segment::Segment;
 use super::store::{Store, now_ms, segment_name};
 use super::writer::{Spool, storage};
 use super::{Message, SpoolError, Ticket, disk};
 use crate::sync::lock;
-use std::collections::HashSet;
-use std::io::Result;
+use std::collections::{BTreeSet, HashSet};
+use std::io::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// After so many failures in a row a segment is left for a later run.
-const ATTEMPTS: u32 = 3;
 /// Expired messages acknowledged at once.
 const EXPIRED: usize = 1000;
+/// The longest wait before what could not be read is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// The directory of an instance that is gone: its messages are older and come first.
-    pub orphan: Option<Place>,
+    /// The directories of instances that are gone: their messages are older and come first.
+    pub orphans: Vec<Place>,
     own: Place,
-    /// How many directories were adopted, the present one included.
+    /// How many directories were adopted.
     pub adoptions: u64,
     /// Directories that hold nothing this version can deliver or remove.
     pub fruitless: HashSet<String>,
@@ -37,7 +38,16 @@ pub(super) struct Place {
     /// The segment being read, or the least number the next one may have.
     number: u64,
     current: Option<(Arc<Segment>, Frames)>,
-    failures: u32,
+    unreadable: Unreadable,
+}
+
+/// Segments that could not be read: passed over, and tried again after a wait that doubles.
+#[derive(Debug, Default)]
+struct Unreadable {
+    numbers: BTreeSet<u64>,
+    cause: String,
+    until: Option<Instant>,
+    wait: Duration,
 }
 
 struct Batch {
@@ -53,20 +63,26 @@ struct Batch {
 impl Reader {
     pub fn new(store: Arc<Store>) -> Self {
         Reader {
-            orphan: None,
+            orphans: Vec::new(),
             own: Place::new(0, store),
             adoptions: 0,
             fruitless: HashSet::new(),
         }
     }
 
-    /// Removes the adopted directory once it is drained.
-    pub fn finish_orphan(&mut self) {
-        let Some(place) = self.orphan.take_if(|place| place.store.is_drained()) else {
-            return;
-        };
-        if !place.store.remove_if_empty().unwrap_or(false) {
-            self.fruitless.insert(place.store.name().to_owned());
+    fn places(&mut self) -> impl Iterator<Item = &mut Place> {
+        self.orphans.iter_mut().chain([&mut self.own])
+    }
+
+    /// Removes adopted directories that are drained.
+    pub fn finish_orphans(&mut self) {
+        for place in self
+            .orphans
+            .extract_if(.., |place| place.store.is_drained())
+        {
+            if !place.store.remove_if_empty().unwrap_or(false) {
+                self.fruitless.insert(place.store.name().to_owned());
+            }
         }
     }
 
@@ -74,7 +90,7 @@ impl Reader {
         let mut result = Ok(());
         let same = |a: &Ticket, b: &Ticket| (a.store, a.segment) == (b.store, b.segment);
         for group in tickets.chunk_by(same) {
-            let mut places = self.orphan.iter().chain([&self.own]);
+            let mut places = self.orphans.iter().chain([&self.own]);
             let Some(ticket) = group.first() else {
                 continue;
             };
@@ -83,28 +99,35 @@ impl Reader {
                 result = place.store.acknowledge(ticket.segment, group).and(result);
             }
         }
-        self.finish_orphan();
+        self.finish_orphans();
         result
     }
 }
 
 impl Spool {
     /// The next messages that were neither read nor acknowledged yet, in order; one at least if
-    /// there is one, whatever its size.
-    pub fn read(&self, max_messages: usize, max_bytes: usize) -> Vec<Message> {
+    /// there is one, whatever its size. An error if all that is left cannot be read now. With
+    /// `max_messages` 0 only tidies up after what is done.
+    pub fn read(
+        &self,
+        max_messages: usize,
+        max_bytes: usize,
+    ) -> std::result::Result<Vec<Message>, SpoolError> {
         let mut batch = Batch {
             messages: Vec::new(),
             expired: Vec::new(),
             max_messages,
             bytes_left: max_bytes,
             expired_ms: expired_ms(self.options.retention),
-            full: max_messages == 0 || self.is_forked(),
+            full: self.is_forked(),
         };
         let mut reader = lock(&self.reader);
+        for place in reader.places() {
+            place.try_again();
+        }
         while !batch.full {
-            let Reader { orphan, own, .. } = &mut *reader;
-            for place in orphan.iter_mut().chain([own]) {
-                place.fill(&mut batch);
+            for place in reader.places() {
+                place.fill(&mut batch, self.options.read_again);
             }
             lock(&self.shared.counts).expired += batch.expired.len() as u64;
             // An acknowledgement that does not reach the disk only means to find them expired again.
@@ -112,7 +135,16 @@ impl Spool {
             batch.full |= batch.expired.len() < EXPIRED || !batch.messages.is_empty();
             batch.expired.clear();
         }
-        batch.messages
+        let stuck = reader.places().find(|place| !place.is_readable());
+        match stuck {
+            Some(place) if batch.messages.is_empty() && max_messages > 0 => {
+                Err(SpoolError::Storage {
+                    operation: "read a segment",
+                    cause: place.unreadable.cause.clone(),
+                })
+            }
+            _ => Ok(batch.messages),
+        }
     }
 
     /// These messages need not be delivered any more.
@@ -120,16 +152,6 @@ impl Spool {
         self.check_process()?;
         let acknowledged = lock(&self.reader).acknowledge(messages);
         acknowledged.map_err(|error| storage("record what was delivered", &error))
-    }
-
-    /// Reads again from the first unacknowledged message on.
-    pub fn rewind(&self) {
-        let mut reader = lock(&self.reader);
-        let Reader { orphan, own, .. } = &mut *reader;
-        for place in orphan.iter_mut().chain([own]) {
-            place.number = 0;
-            place.current = None;
-        }
     }
 }
 
@@ -140,32 +162,82 @@ impl Place {
             store,
             number: 0,
             current: None,
-            failures: 0,
+            unreadable: Unreadable::default(),
+        }
+    }
+
+    /// Whether everything in it could be read so far.
+    pub fn is_readable(&self) -> bool {
+        self.unreadable.numbers.is_empty()
+    }
+
+    /// Goes back to what could not be read, when it is time.
+    fn try_again(&mut self) {
+        let due = |until: Instant| until <= Instant::now();
+        if !self.is_readable() && self.unreadable.until.is_none_or(due) {
+            self.put_down();
+            self.number = 0;
+            self.unreadable.numbers.clear();
+        }
+    }
+
+    /// Closes the segment that is being read; reading it goes on from the same place.
+    fn put_down(&mut self) {
+        if let Some((segment, frames)) = self.current.take() {
+            lock(&segment.state).read_to = frames.offset();
         }
     }
 
     /// Reads until the batch is full or nothing more is to be read now.
-    fn fill(&mut self, batch: &mut Batch) {
+    fn fill(&mut self, batch: &mut Batch, first_wait: Duration) {
         while !batch.full && batch.expired.len() < EXPIRED {
             match self.step(batch) {
-                Ok(true) => self.failures = 0,
-                Ok(false) => return,
-                Err(_) => return self.fail(),
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => self.pass_over(&error, first_wait),
             }
         }
+        if self.is_readable() {
+            self.unreadable.wait = Duration::ZERO;
+        }
+    }
+
+    fn pass_over(&mut self, error: &Error, first_wait: Duration) {
+        let unreadable = &mut self.unreadable;
+        if unreadable.numbers.is_empty() {
+            let wait = unreadable
+                .wait
+                .saturating_mul(2)
+                .max(first_wait)
+                .min(LONGEST_WAIT);
+            unreadable.wait = wait;
+            unreadable.until = Instant::now().checked_add(wait);
+        }
+        unreadable.numbers.insert(self.number);
+        unreadable.cause = error.to_string();
+        self.put_down();
+        self.number = self.number.saturating_add(1);
+    }
+
+    /// The next segment that was neither read to its end nor has to wait.
+    fn next_segment(&self) -> Option<Arc<Segment>> {
+        self.store.segment_from(self.number, |segment| {
+            !self.unreadable.numbers.contains(&segment.number) && lock(&segment.state).end.is_none()
+        })
     }
 
     /// One frame or segment further; false if there is none.
     fn step(&mut self, batch: &mut Batch) -> Result<bool> {
         let (segment, frames) = match &mut self.current {
             Some(current) => current,
-            None => match self.store.segment_from(self.number) {
+            None => match self.next_segment() {
                 None => return Ok(false),
                 Some(segment) => {
                     self.number = segment.number;
                     let name = segment_name(segment.number);
                     let file = disk::open_file(&self.store.directory, &name, false, false)?;
-                    let frames = Frames::new(file, segment.seal, super::format::HEADER);
+                    let from = lock(&segment.state).read_to.max(HEADER);
+                    let frames = Frames::new(file, segment.seal, from);
                     self.current.insert((segment, frames))
                 }
             },
@@ -199,18 +271,6 @@ impl Place {
         }
         Ok(true)
     }
-
-    fn fail(&mut self) {
-        self.failures += 1;
-        self.current = None;
-        if self.failures < ATTEMPTS {
-            return;
-        }
-        self.failures = 0;
-        if let Some(segment) = self.store.segment_from(self.number) {
-            segment.suspended.store(true, SeqCst);
-        }
-    }
 }
 
 impl Batch {
@@ -228,7 +288,8 @@ impl Batch {
             self.expired.push(ticket);
             return true;
         }
-        if frame.payload.len() > self.bytes_left && !self.messages.is_empty() {
+        let too_much = frame.payload.len() > self.bytes_left && !self.messages.is_empty();
+        if too_much || self.messages.len() >= self.max_messages {
             self.full = true;
             return false;
         }

@@ -18,8 +18,6 @@ pub struct Segment {
     pub sealed: AtomicBool,
     /// Its flush failed: what was not flushed before does not count as stored.
     pub suspect: AtomicBool,
-    /// It could not be read: it stays for a later run.
-    pub suspended: AtomicBool,
     pub retired: AtomicBool,
     pub state: Mutex<State>,
 }
@@ -33,6 +31,8 @@ pub struct State {
     /// Where the next record of acknowledgement goes, and how long their file is.
     pub slot: u64,
     pub ack_bytes: u64,
+    /// Where reading goes on when the segment is opened again.
+    pub read_to: u64,
     /// Where the last readable frame ends, once the reader was there.
     pub end: Option<u64>,
 }
@@ -48,7 +48,6 @@ impl Segment {
             synced: AtomicU64::new(0),
             sealed: AtomicBool::new(sealed),
             suspect: AtomicBool::new(false),
-            suspended: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             state: Mutex::new(state),
         }
@@ -65,7 +64,7 @@ impl Segment {
         let done = state
             .end
             .is_some_and(|end| end <= HEADER || state.acked.cover(HEADER, end));
-        done && self.settled() && !self.suspended.load(SeqCst)
+        done && self.settled()
     }
 
     /// Where reading goes on if what is at `offset` is acknowledged.

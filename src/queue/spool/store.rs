@@ -110,13 +110,15 @@ impl Store {
         &self.name
     }
 
-    /// The first segment from `number` on that can be read.
-    pub fn segment_from(&self, number: u64) -> Option<Arc<Segment>> {
+    /// The first segment from `number` on that is wanted.
+    pub fn segment_from(
+        &self,
+        number: u64,
+        wanted: impl Fn(&Segment) -> bool,
+    ) -> Option<Arc<Segment>> {
         let segments = lock(&self.segments);
         let mut later = segments.range(number..).map(|(_, segment)| segment);
-        later
-            .find(|segment| !segment.suspended.load(SeqCst))
-            .cloned()
+        later.find(|segment| wanted(segment)).cloned()
     }
 
     /// Takes note of acknowledged messages of one segment, in memory and on disk.
@@ -212,9 +214,9 @@ impl Store {
         }
     }
 
-    /// Whether every segment that can be read is done with.
+    /// Whether every segment is done with.
     pub fn is_drained(&self) -> bool {
-        self.segment_from(0).is_none()
+        lock(&self.segments).is_empty()
     }
 
     /// Removes the directory if nothing is left in it; whether it did.

@@ -9,7 +9,7 @@ fn a_living_instance_keeps_its_messages() {
     let (first, second) = (open(small(root.path())), open(small(root.path())));
     append(&first, 0..4);
     assert_eq!(second.adopt(), 0);
-    assert!(second.read(99, usize::MAX).is_empty());
+    assert!(second.read(99, usize::MAX).unwrap().is_empty());
     drop(first);
     assert_eq!(second.adopt(), 4);
     assert_eq!(drain(&second), expected(0..4));
@@ -35,7 +35,7 @@ fn orphans_are_drained_one_at_a_time_and_removed() {
     let spool = open(small(root.path()));
     assert_eq!(spool.adopt(), 4);
     assert_eq!(spool.adopt(), 0);
-    let batch = spool.read(99, usize::MAX);
+    let batch = spool.read(99, usize::MAX).unwrap();
     assert_eq!(batch.len(), 4);
     spool.acknowledge(&tickets(&batch)).unwrap();
     let directory = root.path().join(FINGERPRINT);
@@ -57,7 +57,7 @@ fn an_orphan_half_drained_is_finished_by_the_next_run() {
     let root = left_behind(|spool| append(spool, 0..10));
     let spool = open(small(root.path()));
     spool.adopt();
-    let batch = spool.read(5, usize::MAX);
+    let batch = spool.read(5, usize::MAX).unwrap();
     spool.acknowledge(&tickets(&batch)).unwrap();
     drop(spool);
     assert_eq!(drain(&open(small(root.path()))), expected(5..10));
@@ -68,7 +68,7 @@ fn acknowledging_what_is_long_gone_is_no_error() {
     let root = left_behind(|spool| append(spool, 0..4));
     let spool = open(small(root.path()));
     spool.adopt();
-    let batch = tickets(&spool.read(99, usize::MAX));
+    let batch = tickets(&spool.read(99, usize::MAX).unwrap());
     spool.acknowledge(&batch).unwrap();
     spool.acknowledge(&batch).unwrap();
     assert_eq!(spool.counts().messages, 0);
@@ -109,12 +109,12 @@ fn another_endpoints_directory_is_not_touched() {
 fn acknowledgements_of_several_runs_add_up() {
     let root = left_behind(|spool| {
         append(spool, 0..3);
-        let batch = tickets(&spool.read(9, usize::MAX));
+        let batch = tickets(&spool.read(9, usize::MAX).unwrap());
         spool.acknowledge(&batch[..1]).unwrap();
     });
     let spool = open(small(root.path()));
     spool.adopt();
-    let batch = tickets(&spool.read(9, usize::MAX));
+    let batch = tickets(&spool.read(9, usize::MAX).unwrap());
     spool.acknowledge(&batch[1..]).unwrap();
     drop(spool);
     assert_eq!(drain(&open(small(root.path()))), expected(1..2));

@@ -87,7 +87,7 @@ fn a_flipped_byte_costs_at_most_its_own_frame() {
 fn a_flipped_byte_of_an_acknowledgement_loses_nothing() {
     let root = left_behind(|spool| {
         append(spool, 0..MESSAGES);
-        let batch = tickets(&spool.read(99, usize::MAX));
+        let batch = tickets(&spool.read(99, usize::MAX).unwrap());
         for ticket in [&batch[..1], &batch[4..5], &batch[7..]] {
             spool.acknowledge(ticket).unwrap();
         }
@@ -150,13 +150,13 @@ fn damage_is_passed_over_while_the_file_is_being_written_too() {
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
     file.write_all_at(b"damage", (HEADER + FRAME + 40) as u64)
         .unwrap();
-    let batch = spool.read(99, usize::MAX);
+    let batch = spool.read(99, usize::MAX).unwrap();
     assert_eq!(texts(&batch), [0, 2, 3, 4].map(text));
     spool.acknowledge(&tickets(&batch)).unwrap();
     // The lost one is known for lost when the segment ends.
     assert_eq!(spool.counts().messages, 1);
     spool.append(&[&vec![b'x'; 4 << 20]]).unwrap();
-    assert_eq!(spool.read(99, usize::MAX).len(), 1);
+    assert_eq!(spool.read(99, usize::MAX).unwrap().len(), 1);
     let counts = spool.counts();
     assert_eq!((counts.messages, counts.lost), (1, 1));
     assert_eq!(counts.corrupt_frames, 1);
@@ -186,22 +186,83 @@ fn a_payload_that_looks_like_frames_is_no_frame() {
     assert_eq!(delivered(&changed).0, expected(1..2));
 }
 
+/// Takes a segment's file away and hands over how to put it back.
+fn take_away(path: &Path) -> impl Fn() + use<> {
+    let (path, away) = (path.to_owned(), path.with_extension("away"));
+    fs::rename(&path, &away).unwrap();
+    move || fs::rename(&away, &path).unwrap()
+}
+
 #[test]
-fn a_segment_that_cannot_be_read_is_kept_and_the_others_are_delivered() {
+fn a_segment_that_cannot_be_read_is_passed_over_and_read_later() {
     let root = TempDir::new().unwrap();
     let spool = open(small(root.path()));
     append(&spool, 0..7);
-    let path = paths(root.path(), ".mq").remove(0);
-    let away = path.with_extension("away");
-    fs::rename(&path, &away).unwrap();
-    // Each reading tries once; the third gives up on it.
-    let tries = [0; 4].map(|_| spool.read(9, usize::MAX).len());
-    assert_eq!(tries, [0, 0, 0, 4]);
-    fs::rename(&away, &path).unwrap();
-    spool.rewind();
-    let batch = spool.read(9, usize::MAX);
+    let put_back = take_away(&paths(root.path(), ".mq")[0]);
+    let batch = spool.read(9, usize::MAX).unwrap();
     assert_eq!(texts(&batch), expected(3..7));
     spool.acknowledge(&tickets(&batch)).unwrap();
-    drop(spool);
-    assert_eq!(drain(&open(small(root.path()))), expected(0..3));
+    for _ in 0..3 {
+        let error = spool.read(9, usize::MAX).unwrap_err();
+        assert!(error.to_string().contains("read a segment"), "{error}");
+    }
+    let counts = spool.counts();
+    assert_eq!(
+        (counts.messages, counts.lost, counts.corrupt_frames),
+        (3, 0, 0)
+    );
+    put_back();
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..3));
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..0));
+}
+
+#[test]
+fn a_segment_that_fails_in_the_middle_is_read_on_from_there() {
+    let root = left_behind(|spool| append(spool, 0..7));
+    let spool = open(small(root.path()));
+    spool.adopt();
+    assert_eq!(texts(&spool.read(4, usize::MAX).unwrap()), expected(0..4));
+    let put_back = take_away(&paths(root.path(), ".mq")[2]);
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(4..6));
+    assert!(spool.read(9, usize::MAX).is_err());
+    put_back();
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(6..7));
+}
+
+#[test]
+fn what_could_not_be_read_is_left_alone_for_a_while() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        read_again: Duration::MAX,
+        ..small(root.path())
+    });
+    append(&spool, 0..4);
+    let put_back = take_away(&paths(root.path(), ".mq")[0]);
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(3..4));
+    put_back();
+    assert!(spool.read(9, usize::MAX).is_err());
+    append(&spool, 4..5);
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(4..5));
+}
+
+#[test]
+fn an_orphan_that_cannot_be_read_does_not_hold_up_the_next() {
+    let root = TempDir::new().unwrap();
+    let spools = [0, 1].map(|_| open(small(root.path())));
+    append(&spools[0], 0..2);
+    append(&spools[1], 2..4);
+    drop(spools);
+    let spool = open(small(root.path()));
+    assert_eq!(spool.adopt(), 2);
+    let put_back = take_away(&paths(root.path(), ".mq")[0]);
+    assert_eq!(spool.adopt(), 0);
+    assert!(spool.read(9, usize::MAX).is_err());
+    assert_eq!(spool.adopt(), 2);
+    let batch = spool.read(9, usize::MAX).unwrap();
+    assert_eq!(batch.len(), 2);
+    put_back();
+    let mut all = texts(&spool.read(9, usize::MAX).unwrap());
+    all.extend(texts(&batch));
+    all.sort();
+    assert_eq!(all, expected(0..4));
 }

@@ -73,7 +73,7 @@ fn a_full_disk_is_drained_to_the_end_and_then_takes_messages_again() {
     assert_eq!(pairs[0], pairs[1]);
     let mut found = Vec::new();
     loop {
-        let batch = spool.read(2, usize::MAX);
+        let batch = spool.read(2, usize::MAX).unwrap();
         if batch.is_empty() {
             break;
         }
@@ -92,7 +92,7 @@ fn acknowledgements_on_a_full_disk_reach_it() {
     let root = left_behind(|spool| {
         append(spool, 0..3);
         faults::set_room(Some(0));
-        let batch = tickets(&spool.read(99, usize::MAX));
+        let batch = tickets(&spool.read(99, usize::MAX).unwrap());
         spool.acknowledge(&batch[..1]).unwrap();
         spool.acknowledge(&batch[1..2]).unwrap();
         faults::set_room(None);
@@ -178,7 +178,7 @@ fn a_message_whose_flush_failed_is_never_delivered() {
     ));
     assert_eq!(spool.counts().messages, 2);
     append(&spool, 2..3);
-    assert_eq!(texts(&spool.read(99, usize::MAX)), expected(0..3));
+    assert_eq!(texts(&spool.read(99, usize::MAX).unwrap()), expected(0..3));
     drop(spool);
     assert_eq!(drain(&open(always(root.path()))), expected(0..3));
 }
@@ -213,7 +213,7 @@ fn messages_beyond_the_room_for_acknowledgements_are_acknowledged_all_the_same()
     let root = TempDir::new().unwrap();
     let spool = open(options(root.path()));
     append(&spool, 0..6000);
-    let batch = tickets(&spool.read(6000, usize::MAX));
+    let batch = tickets(&spool.read(6000, usize::MAX).unwrap());
     for ticket in &batch[..5900] {
         spool.acknowledge(std::slice::from_ref(ticket)).unwrap();
     }

@@ -29,6 +29,7 @@ fn options(root: &Path) -> Options {
         sync_interval: Duration::ZERO,
         sync_bytes: 0,
         retention: Duration::MAX,
+        read_again: Duration::ZERO,
     }
 }
 
@@ -72,7 +73,7 @@ fn tickets(messages: &[Message]) -> Vec<Ticket> {
 fn drain(spool: &Spool) -> Vec<String> {
     let mut all = Vec::new();
     loop {
-        let batch = spool.read(7, usize::MAX);
+        let batch = spool.read(7, usize::MAX).unwrap();
         if batch.is_empty() {
             if spool.adopt() == 0 {
                 return all;

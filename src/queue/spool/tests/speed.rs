@@ -43,7 +43,7 @@ fn appends_per_second() {
             let start = Instant::now();
             let mut count = 0;
             loop {
-                let read = spool.read(100, usize::MAX);
+                let read = spool.read(100, usize::MAX).unwrap();
                 if read.is_empty() {
                     break;
                 }

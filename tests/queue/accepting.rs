@@ -1,0 +1,134 @@
+//! What a call is told: accepted whole, refused whole, or let in when there is room.
+
+use crate::background::*;
+use crate::judge::Judge;
+use crate::support::*;
+use mona::status::Status;
+use serde_json::{Value, json};
+
+#[test]
+fn a_call_is_accepted_whole_or_not_at_all() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    let client = client_of(&judge, json!({"max_message_bytes": 200}));
+    let answer = client.enqueue(
+        &json!([message("a"), 7, {"message": {}, "contextClass": "C"}]).to_string(),
+        None,
+        true,
+    );
+    assert_eq!(answer.status, Status::Failed);
+    let rejected = document(&answer);
+    assert_eq!(
+        (
+            &rejected["accepted"],
+            &rejected["failed"],
+            &rejected["empty"]
+        ),
+        (&json!(0), &json!(1), &json!(1))
+    );
+    assert!(rejected["failure_reasons"]["1"].is_string());
+    assert_eq!(
+        client.enqueue("[", None, true).status,
+        Status::InvalidArgument
+    );
+    let large = json!([message("a"), {"message": {"a": "x".repeat(300)}, "contextClass": "C"}]);
+    let answer = client.enqueue(&large.to_string(), None, true);
+    assert_eq!(answer.status, Status::InvalidArgument);
+    assert!(
+        document(&answer)["error_message"]
+            .to_string()
+            .contains("max_message_bytes (200)")
+    );
+    assert_eq!(statistics(&client)["accepted"], 0);
+    assert!(judge.bodies().is_empty());
+}
+
+#[test]
+fn a_full_queue_refuses_calls_at_once() {
+    let (judge, released) = held();
+    let client = client_of(&judge, json!({"max_messages": 5}));
+    enqueue(&client, ids(5));
+    let answer = client.enqueue(&message("more").to_string(), None, true);
+    assert_eq!(answer.status, Status::QueueFull);
+    let refused = document(&answer);
+    assert_eq!(
+        (&refused["error_kind"], &refused["retriable"]),
+        (&json!("queue_full"), &json!(true))
+    );
+    let counted = statistics(&client);
+    assert_eq!(
+        (&counted["accepted"], &counted["refused"], &counted["state"]),
+        (&json!(5), &json!(1), &json!("queue_full"))
+    );
+    released.release();
+    flush(&client);
+    enqueue(&client, ids(1));
+    flush(&client);
+    assert_eq!(statistics(&client)["delivered"], 6);
+}
+
+#[test]
+fn bytes_are_bounded_with_what_is_in_flight() {
+    let (judge, released) = held();
+    let client = client_of(&judge, json!({"max_bytes": 10_000}));
+    let mut accepted = 0;
+    while client.enqueue(&message("x").to_string(), None, true).status == Status::Ok {
+        accepted += 1;
+    }
+    let counted = statistics(&client);
+    let bytes = counted["bytes"].as_u64().unwrap();
+    assert!((9_000..=10_000).contains(&bytes), "{counted}");
+    assert_eq!(counted["accepted"], accepted);
+    released.release();
+    flush(&client);
+    assert_eq!(statistics(&client)["bytes"], 0);
+}
+
+#[test]
+fn a_call_waits_for_room_where_it_is_told_to() {
+    let (judge, released) = held();
+    let client = client_of(
+        &judge,
+        json!({"max_messages": 1, "overflow": "block", "block_ms": 60_000}),
+    );
+    enqueue(&client, ids(1));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            client
+                .enqueue(&message("second").to_string(), None, true)
+                .status
+        });
+        released.release();
+        assert_eq!(waiting.join().unwrap(), Status::Ok);
+    });
+    flush(&client);
+    assert_eq!(statistics(&client)["delivered"], 2);
+}
+
+#[test]
+fn the_oldest_makes_room_where_it_is_told_to() {
+    let (judge, released) = held();
+    let client = client_of(
+        &judge,
+        json!({"max_messages": 4, "overflow": "drop_oldest"}),
+    );
+    enqueue(&client, ids(1));
+    wait_until(&client, |now| now["in_flight"] == 1);
+    enqueue(&client, ids(10).skip(1));
+    assert_eq!(statistics(&client)["dropped"]["overflow"], 6);
+    released.release();
+    flush(&client);
+    let arrived: Vec<_> = judge
+        .bodies()
+        .iter()
+        .flat_map(|body| {
+            let sent: Value = serde_json::from_slice(body).unwrap();
+            sent["messages"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(id_of)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(arrived, ["id-00000", "id-00007", "id-00008", "id-00009"]);
+}

@@ -1,0 +1,68 @@
+//! Closing delivers what it can, and waits no longer than it may.
+
+use crate::background::*;
+use crate::judge::Judge;
+use crate::support::*;
+use mona::status::Status;
+use serde_json::json;
+
+#[test]
+fn closing_delivers_what_it_can() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    let client = client_of(&judge, json!({"linger_ms": 60_000, "batch_messages": 10}));
+    enqueue(&client, ids(95));
+    let answer = client.close(-1);
+    assert_eq!(
+        (answer.status, &document(&answer)["undelivered"]),
+        (Status::Ok, &json!(0))
+    );
+    let counted = statistics(&client);
+    assert_eq!(
+        (&counted["delivered"], &counted["state"]),
+        (&json!(95), &json!("closed"))
+    );
+    assert_eq!(
+        client
+            .enqueue(&message("late").to_string(), None, true)
+            .status,
+        Status::Closed
+    );
+    assert_eq!(client.flush(0).status, Status::Ok);
+}
+
+#[test]
+fn closing_does_not_wait_for_a_server_that_is_left_alone() {
+    let judge = Judge::start(|_, _| (503, String::new()));
+    let client = client_of(
+        &judge,
+        json!({"back_off_first_ms": 600_000, "back_off_longest_ms": 600_000}),
+    );
+    enqueue(&client, ids(7));
+    wait_until(&client, |now| now["state"] == "backing_off");
+    let answer = client.close(-1);
+    assert_eq!(document(&answer)["undelivered"], 7);
+    assert_eq!(statistics(&client)["dropped"]["close"], 7);
+}
+
+#[test]
+fn closing_waits_no_longer_than_it_is_told_whatever_the_server_does() {
+    let (judge, released) = held();
+    let client = client_of(&judge, json!({"batch_messages": 2}));
+    enqueue(&client, ids(10));
+    let answer = client.close(50);
+    assert_eq!(answer.status, Status::Ok);
+    let undelivered = document(&answer)["undelivered"].as_u64().unwrap();
+    assert_eq!(undelivered, 10);
+    let counted = statistics(&client);
+    assert_eq!(counted["in_memory"], 0, "{counted}");
+    released.release();
+    drop(judge);
+}
+
+#[test]
+fn messages_never_enqueued_cost_nothing_to_close() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    let client = client_of(&judge, json!({}));
+    assert_eq!(client.flush(0).status, Status::Ok);
+    assert_eq!(document(&client.close(-1))["undelivered"], 0);
+}

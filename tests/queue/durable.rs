@@ -1,0 +1,187 @@
+//! With a spool: what was accepted survives the program.
+
+use crate::background::*;
+use crate::judge::Judge;
+use crate::support::*;
+use mona::client::Client;
+use mona::status::Status;
+use serde_json::json;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+/// All files below a folder, with their contents.
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let mut contents = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            contents.extend(files(&path));
+        } else {
+            contents.push(std::fs::read(path).unwrap());
+        }
+    }
+    contents
+}
+
+#[test]
+fn what_was_not_delivered_is_delivered_by_the_next_run() {
+    for sync in ["os", "interval", "always"] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start();
+        let config = durable_config_for(service.host(), folder.path(), json!({"spool_sync": sync}));
+        service.set_up(false);
+        let first = client(&config);
+        enqueue(&first, ids(300));
+        let closed = document(&first.close(0));
+        assert_eq!(
+            (&closed["on_disk"], &closed["undelivered"]),
+            (&json!(300), &json!(0)),
+            "{sync}"
+        );
+        statistics(&first);
+        drop(first);
+        service.set_up(true);
+        let second = client(&config);
+        // The request that was under way when the first client was closed may still have been answered.
+        wait_until(&second, |_| service.taken().len() >= 300);
+        enqueue(&second, ["new".to_owned()]);
+        flush(&second);
+        let expected: Vec<_> = ids(300).chain(["new".to_owned()]).collect();
+        assert_eq!(service.taken(), expected, "{sync}");
+        second.close(-1);
+        drop(second);
+        let third = client(&config);
+        enqueue(&third, ["last".to_owned()]);
+        flush(&third);
+        assert_eq!(
+            statistics(&third)["recovered"],
+            0,
+            "{sync}: delivered messages must not come back"
+        );
+    }
+}
+
+#[test]
+fn messages_reach_a_service_that_fails_all_the_time_once_and_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let list = taken.clone();
+    let judge = Judge::start(move |messages, number| match number % 3 {
+        0 => (0, String::new()),
+        1 => (500, String::new()),
+        _ => {
+            list.lock().unwrap().extend(
+                messages
+                    .iter()
+                    .map(|m| m["contextId"].as_str().unwrap().to_owned()),
+            );
+            (200, "{}".into())
+        }
+    });
+    let client = client(&durable_config_for(
+        judge.host(),
+        folder.path(),
+        json!({"batch_messages": 100}),
+    ));
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let client = &client;
+            scope.spawn(move || enqueue(client, (0..500).map(|n| format!("{writer}-{n:04}"))));
+        }
+    });
+    flush(&client);
+    let taken = taken.lock().unwrap();
+    assert_eq!(taken.len(), 2000);
+    for writer in 0..4 {
+        let own: Vec<_> = taken
+            .iter()
+            .filter(|id| id.starts_with(&format!("{writer}-")))
+            .collect();
+        assert!(own.len() == 500 && own.is_sorted(), "writer {writer}");
+    }
+    assert_eq!(statistics(&client)["on_disk"], 0);
+}
+
+#[test]
+fn rejected_messages_do_not_come_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let judge = Judge::start(|_, _| (400, r#"{"failed":1,"failure_reasons":{"0":"no"}}"#.into()));
+    let config = durable_config_for(judge.host(), folder.path(), json!({"batch_messages": 1}));
+    let first = client(&config);
+    enqueue(&first, ids(3));
+    flush(&first);
+    assert_eq!(statistics(&first)["rejected"], 3);
+    first.close(-1);
+    drop(first);
+    let second = client(&config);
+    enqueue(&second, ids(1));
+    flush(&second);
+    assert_eq!(statistics(&second)["recovered"], 0);
+}
+
+#[test]
+fn a_full_spool_refuses_calls_drains_and_takes_messages_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    service.set_up(false);
+    let client = client(&durable_config_for(
+        service.host(),
+        folder.path(),
+        json!({"spool_max_bytes": 300_000}),
+    ));
+    let large = json!({"message": {"a": "x".repeat(1000)}, "contextClass": "C", "contextId": "x"})
+        .to_string();
+    let mut accepted = 0;
+    let answer = loop {
+        let answer = client.enqueue(&large, None, true);
+        if answer.status != Status::Ok {
+            break answer;
+        }
+        accepted += 1;
+    };
+    assert_eq!(answer.status, Status::QueueFull, "{}", answer.document);
+    assert!((50..300).contains(&accepted), "{accepted}");
+    assert_eq!(statistics(&client)["accepted"], accepted);
+    service.set_up(true);
+    flush(&client);
+    assert_eq!(service.taken().len(), accepted);
+    assert_eq!(client.enqueue(&large, None, true).status, Status::Ok);
+    flush(&client);
+}
+
+#[test]
+fn a_folder_that_others_can_write_to_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    std::fs::create_dir(&spool).unwrap();
+    std::fs::set_permissions(&spool, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let config = durable_config_for("127.0.0.1:1", folder.path(), json!({}));
+    let (client, answer) = Client::new(Some(&config.to_string()));
+    assert!(client.is_none());
+    assert_eq!(answer.status, Status::Initialization);
+    let message = document(&answer)["error_message"].to_string();
+    assert!(message.contains("queue.spool_dir"), "{message}");
+}
+
+#[test]
+fn neither_secrets_nor_the_endpoint_are_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = durable_config_for("127.0.0.1:1", folder.path(), json!({}));
+    config["auth_mode"] = json!("MONA");
+    for key in ["api_key", "secret", "user_id"] {
+        config[key] = json!(format!("CANARY-{key}"));
+    }
+    config["auth_api_token_url"] = json!("http://127.0.0.1:1/");
+    config["num_of_retries_for_authentication"] = json!(0);
+    let client = client(&config);
+    enqueue(&client, ids(10));
+    client.close(0);
+    let contents = files(folder.path());
+    let all: Vec<u8> = contents.concat();
+    let has = |text: &[u8]| all.windows(text.len()).any(|window| window == text);
+    assert!(has(b"id-00009"));
+    for text in [&b"CANARY"[..], b"127.0.0.1", b"http"] {
+        assert!(!has(text), "{}", String::from_utf8_lossy(text));
+    }
+}

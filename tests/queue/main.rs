@@ -1,0 +1,28 @@
+//! The background export: what is accepted is delivered, rejected with a reason, or counted.
+//!
+//! Long tests take a count from the environment: `MONA_TEST_KILL_ROUNDS`, `MONA_TEST_PROCESSES`,
+//! `MONA_TEST_LOANS` (a folder of messages), `MONA_TEST_LOAN_COUNT` and `MONA_TEST_OUTAGE_MESSAGES`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
+
+#[path = "../support/background.rs"]
+mod background;
+#[path = "../support/judge.rs"]
+mod judge;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accepting;
+mod closing;
+mod delivering;
+mod durable;
+mod endpoints;
+mod faults;
+mod killing;
+mod loans;
+mod outage;
+mod retrying;
