@@ -67,7 +67,10 @@ impl Stage<'_> {
     /// Text that is not JSON, or holds neither an object nor an array, is an error that sends nothing.
     pub fn run(&self, text: &str) -> Result<Staged, Error> {
         let mut staged = Staged::default();
-        staged.body.reserve(text.len() + text.len() / 4 + 256);
+        // Sizes that repeat from call to call let the allocator give the same pages again.
+        let room = text.len().saturating_add(text.len() / 4 + 256);
+        let room = room.checked_next_power_of_two().unwrap_or(room);
+        staged.body.reserve(room);
         staged.body.extend_from_slice(OPENING);
         let mut scanner = Scanner::new(text);
         match scanner.peek() {
