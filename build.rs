@@ -6,12 +6,13 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "status",
     "lifecycle",
     "synchronous",
     "background",
     "asynchronous",
+    "log",
     "version",
     "string",
 ];

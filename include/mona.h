@@ -45,6 +45,19 @@ typedef struct mona_client mona_client;
 typedef int32_t mona_status;
 
 /**
+ * A function of the host that takes log records.
+ *
+ * @param level      Python's number of the level: 10 debug, 20 info, 30 warning, 40 error.
+ * @param logger     The client's `logger_name`.
+ * @param message    The record: one line of UTF-8, without secrets. Both texts are valid during the call only.
+ * @param user_data  As given to `mona_set_log_callback`.
+ */
+typedef void (*mona_log_callback)(int32_t level,
+                                  const char *logger,
+                                  const char *message,
+                                  void *user_data);
+
+/**
  * It worked.
  */
 #define MONA_OK 0
@@ -424,6 +437,36 @@ int32_t mona_event_fd(mona_client *client);
  * @pre `client` is NULL or a client that was not freed.
  */
 mona_status mona_wake(mona_client *client);
+
+/**
+ * Has a function of the host take all clients' log records, instead of standard error.
+ *
+ * @param callback   Called for each record, from the thread whose call the record is about or from a thread of the
+ *     library, several at once too. NULL: records go to standard error again, as `logging_level` has it, and
+ *     the other arguments do not count.
+ * @param user_data  Passed to `callback` and `destroy`. May be NULL.
+ * @param destroy    May be NULL. Called exactly once with `user_data` after its last use: when another call of this
+ *     function has replaced the callback and no call of it is running any more. So from inside this function, or
+ *     from the thread on which the callback's last call just ended. Not called at the process's end.
+ * @param max_level  The most detailed level that is wanted, as Python's number: records of this number and higher
+ *     are passed on, so 10 means debug and all above, 40 errors only, 0 everything. The clients' `logging_level` does
+ *     not count.
+ * @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative; nothing was changed then and `destroy`
+ *     will not be called.
+ *
+ * Inside the callback and `destroy`, no lock of the library is held. They may call every function but `mona_client_free`.
+ * `mona_flush`, `mona_client_close` and `mona_poll` do not wait there: what they would wait for could be this thread. A record
+ * that the callback itself causes is dropped. Both must return: they must not throw, unwind or longjmp out.
+ *
+ * A forked child keeps the callback, with its copy of what `user_data` points to, and destroys it likewise. Hosts whose
+ * runtime takes no calls from foreign threads can collect records from `mona_poll` instead: `log_events`.
+ *
+ * @pre `callback` and `destroy` may be called from any thread with `user_data` until `destroy` was called.
+ */
+mona_status mona_set_log_callback(mona_log_callback callback,
+                                  void *user_data,
+                                  void (*destroy)(void *user_data),
+                                  int32_t max_level);
 
 /**
  * The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.

@@ -14,6 +14,7 @@ pub enum Kind {
     Export,
     Service,
     Delivery,
+    Log,
 }
 
 impl Kind {
@@ -22,6 +23,7 @@ impl Kind {
             Kind::Export => "export",
             Kind::Service => "service",
             Kind::Delivery => "delivery",
+            Kind::Log => "log",
         }
     }
 }

@@ -22,12 +22,12 @@ use std::sync::Arc;
 
 pub struct Client {
     config: Arc<Config>,
-    logger: Logger,
     parts: PerProcess<Result<Parts, Error>>,
 }
 
 /// What a forked child has of its own.
 struct Parts {
+    logger: Logger,
     account: Arc<Account>,
     factors: Factors,
     older_paths: OlderPaths,
@@ -74,10 +74,8 @@ impl Client {
             Ok(config) => Arc::new(config),
             Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
         };
-        let logger = Logger::new(&config);
         let client = Client {
             config,
-            logger,
             parts: PerProcess::new(),
         };
         match client.start() {
@@ -108,8 +106,10 @@ impl Client {
             } else {
                 Events::new(limits)
             };
-            let account = Arc::new(Account::new(self.config.clone(), self.logger.clone())?);
+            let logger = Logger::new(&self.config, events.clone());
+            let account = Arc::new(Account::new(self.config.clone(), logger.clone())?);
             Ok(Parts {
+                logger,
                 queue: Queue::new(
                     self.config.queue.clone(),
                     &account.endpoint(),
@@ -146,7 +146,7 @@ impl Client {
             Err(error @ Error::Initialization(_)) => Err(error),
             Err(error) => {
                 let text = format_args!("Sampling factors could not be fetched: {error}");
-                self.logger.log(Level::Warning, text);
+                parts.logger.log(Level::Warning, text);
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -330,7 +330,7 @@ impl Client {
         Exporter {
             config: &self.config,
             account: &parts.account,
-            logger: &self.logger,
+            logger: &parts.logger,
             factors: &parts.factors,
             caller: self.caller(parts),
         }
@@ -340,7 +340,7 @@ impl Client {
         Enqueuer {
             config: &self.config,
             account: &parts.account,
-            logger: &self.logger,
+            logger: &parts.logger,
             factors: &parts.factors,
             queue: &parts.queue,
             wanted,
@@ -351,7 +351,7 @@ impl Client {
         Caller {
             config: &self.config,
             account: &parts.account,
-            logger: &self.logger,
+            logger: &parts.logger,
             older_paths: &parts.older_paths,
         }
     }

@@ -1,6 +1,7 @@
 //! Locks that a panic elsewhere cannot take away.
 #![forbid(unsafe_code)]
 
+use std::cell::Cell;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,23 @@ pub fn wait<'a, T>(
     }
 }
 
+thread_local! {
+    static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs the host's code in the middle of ours. What it calls of the library must not wait for other calls to end: this
+/// thread may be in the middle of the very one.
+pub fn without_waiting(f: impl FnOnce()) {
+    let before = MUST_NOT_WAIT.replace(true);
+    f();
+    MUST_NOT_WAIT.set(before);
+}
+
+/// Whether this thread is in the host's code that ours called.
+pub fn must_not_wait() -> bool {
+    MUST_NOT_WAIT.get()
+}
+
 /// When a call must be over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline(Option<Instant>);
@@ -43,8 +61,9 @@ impl Deadline {
         Deadline(limit.and_then(|limit| Instant::now().checked_add(limit)))
     }
 
-    /// As C callers give it: a negative time-out waits as long as it takes.
+    /// As C callers give it: a negative time-out waits as long as it takes. Nothing is waited for inside a callback.
     pub fn of_caller(timeout_ms: i64) -> Self {
+        let timeout_ms = if must_not_wait() { 0 } else { timeout_ms };
         Deadline::after(timeout_ms.try_into().ok())
     }
 

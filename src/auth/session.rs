@@ -4,7 +4,7 @@ use super::answer::Attempt;
 use super::{Authenticator, Identity, Token};
 use crate::error::Error;
 use crate::fork::PerProcess;
-use crate::log::{Level, Logger};
+use crate::log::{Later, Level, Logger};
 use crate::random;
 use crate::sync::{Deadline, lock};
 use crate::transport::{Transport, out_of_time};
@@ -139,9 +139,11 @@ impl Session {
 
     /// Gets a token, by the old one if there is one, and tells those who wait.
     fn fly(&self, context: &Context, old: Option<Arc<Token>>) -> Result<Arc<Token>, Error> {
+        // Made when the flight is over: a callback that calls the library would wait for it.
+        let log = context.logger.later();
         // Even a panic must not leave the others waiting.
         let landing = Landing(self);
-        let result = self.renew(context, old.as_deref());
+        let result = self.renew(context, old.as_deref(), &log);
         let mut state = lock(&self.state);
         let result = match result {
             Ok(token) => {
@@ -153,7 +155,7 @@ impl Session {
                 Ok(token)
             }
             Err(error) => {
-                context.logger.log(Level::Error, &error);
+                log.log(Level::Error, &error);
                 state.fail(&error);
                 match &state.token {
                     // Renewing early failed: what there is still serves.
@@ -167,14 +169,14 @@ impl Session {
         result
     }
 
-    fn renew(&self, context: &Context, old: Option<&Token>) -> Result<Token, Error> {
+    fn renew(&self, context: &Context, old: Option<&Token>, log: &Later) -> Result<Token, Error> {
         if let Some(old) = old {
             match repeated(context, || {
                 self.authenticator.refresh(context, old).transpose()
             }) {
                 Ok(Some(token)) => return Ok(token),
                 Ok(None) => {}
-                Err(error) => context.logger.log(
+                Err(error) => log.log(
                     Level::Warning,
                     format_args!("The token could not be refreshed, logging in anew: {error}"),
                 ),

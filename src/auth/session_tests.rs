@@ -1,5 +1,7 @@
 use super::*;
+use crate::asynchronous;
 use crate::config::Config;
+use crate::events::Events;
 use std::sync::mpsc;
 
 /// Answers logins from a list, each when its turn has come.
@@ -37,7 +39,8 @@ fn scripted() -> (Script, Box<dyn Authenticator>) {
 
 fn with_context<T>(timeout_ms: Option<u64>, f: impl FnOnce(&Context) -> T) -> T {
     let config = Config::read(None, &|_| None).unwrap();
-    let (transport, logger) = (Transport::new(&config), Logger::new(&config));
+    let events = Events::new(asynchronous::limits(&config));
+    let (transport, logger) = (Transport::new(&config), Logger::new(&config, events));
     f(&Context {
         transport: &transport,
         logger: &logger,

@@ -2,7 +2,7 @@
 //! environment variables and documentation.
 
 use super::setting::{
-    Defaults, DeliveryEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
+    Defaults, DeliveryEvents, LogEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
 };
 use crate::error::Error;
 use serde_json::{Map, Value};
@@ -151,7 +151,9 @@ settings! {
         logger_name: String = "mona-logger", env ["MONA_SDK_LOGGER_NAME", "MONA_LOGGER_NAME"], from "mona_sdk 0.0.51 (environment only)",
             "The name in each line of the log, which goes to standard error.";
         logging_level: Option<String> = None, env ["MONA_SDK_LOGGING_LEVEL", "MONA_LOGGING_LEVEL"], from "mona_sdk 0.0.51 (environment only)",
-            "The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or Python's number for it. Nothing is logged without it, or with a word that is no level.";
+            "The lowest level that is logged: `DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or Python's number for it. Nothing is logged without it, or with a word that is no level. Lines go to standard error, unless `mona_set_log_callback` has set another place, which has a level of its own.";
+        log_events: LogEvents = LogEvents::None, env [], from "libmona",
+            "The lowest level whose log records `mona_poll` gives as events of type `log`: `none`, `debug`, `info`, `warning` or `error`. Independent of `logging_level`.";
     }
     "Asynchronous calls" {
         async_workers: u32 = 4u32, [1.0 to 256.0], env [], from "libmona",
@@ -161,7 +163,7 @@ settings! {
         async_max_bytes: u32 = 268_435_456u32, [1024.0 to 4000000000.0], env [], from "libmona",
             "How many bytes the payloads and events of those calls may have together; a call that is the only one may have more.";
         events_max_bytes: u32 = 4_194_304u32, [0.0 to 4000000000.0], env [], from "libmona",
-            "How many bytes of delivery events may wait to be collected; beyond it the oldest are dropped and counted (`events_dropped`).";
+            "How many bytes of delivery and log events may wait to be collected; beyond it the oldest are dropped and counted (`events_dropped`).";
     }
     "Background export" {
         queue: QueueConfig = Defaults, env [], from "libmona",

@@ -9,7 +9,7 @@ mod setting;
 pub use document::markdown;
 pub use keys::{Config, QueueConfig, keys};
 pub(crate) use nearest::did_you_mean;
-pub use setting::{DeliveryEvents, Overflow, Rates, Secret, SpoolSync};
+pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync};
 
 use crate::error::Error;
 use serde_json::{Map, Value};

@@ -70,6 +70,16 @@ pub enum DeliveryEvents {
     All,
 }
 
+/// The lowest level of log records that the host is told of by events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogEvents {
+    None,
+    Debug,
+    Info,
+    Warning,
+    Error,
+}
+
 /// Stands for the defaults of an object of keys.
 pub struct Defaults;
 
@@ -249,6 +259,7 @@ macro_rules! words {
 words!(Overflow, "reject, block or drop_oldest", "reject" => Reject, "block" => Block, "drop_oldest" => DropOldest);
 words!(SpoolSync, "os, interval or always", "os" => Os, "interval" => Interval, "always" => Always);
 words!(DeliveryEvents, "none, failures or all", "none" => None, "failures" => Failures, "all" => All);
+words!(LogEvents, "none, debug, info, warning or error", "none" => None, "debug" => Debug, "info" => Info, "warning" => Warning, "error" => Error);
 
 impl Setting for QueueConfig {
     const KIND: &'static str = "object";

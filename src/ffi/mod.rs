@@ -11,6 +11,7 @@ mod fork;
 mod guard;
 mod input;
 pub mod lifecycle;
+pub mod log;
 pub mod status;
 pub mod string;
 pub mod synchronous;

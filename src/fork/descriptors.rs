@@ -119,7 +119,7 @@ impl Drop for EndOfChange {
     }
 }
 
-/// Does what opens and closes descriptors of its own, with no fork in between.
+/// Does what must not be half done in a child: no fork comes in between. It must be short.
 pub fn undivided<R>(f: impl FnOnce() -> R) -> R {
     begin_change();
     let _end = EndOfChange;

@@ -18,6 +18,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 /// How often this process's line of ancestors forked.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 
+#[cfg(not(unix))]
+pub fn undivided<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
 /// The process that knows its generation; none before the first call.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 

@@ -284,9 +284,13 @@ impl Queue {
         self.progress.notify_all();
         self.work.notify_all();
         self.unflushed.notify_all();
+        let own = std::thread::current().id();
         for thread in threads.into_iter().flatten() {
-            // It ends without another request, and its panic would be nobody's concern any more.
-            let _ = thread.join();
+            // It ends without another request, and its panic would be nobody's concern any more. A log callback
+            // that closes its client may run on that very thread.
+            if thread.thread().id() != own {
+                let _ = thread.join();
+            }
         }
         undelivered
     }

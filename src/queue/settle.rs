@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
 use super::state::{Health, Rejection, State};
-use crate::log::{Level, Logger};
+use crate::log::{Later, Level, Logger};
 use crate::message::text;
 use crate::sync::lock;
 use std::time::Duration;
@@ -25,6 +25,8 @@ const MAX_REASON: usize = 1024;
 
 impl Queue {
     pub(super) fn settle(&self, batch: Batch, outcome: Outcome, logger: &Logger) {
+        // Made without the lock, because a callback may call the library.
+        let log = &logger.later();
         let outcome = outcome.of_batch(batch.len());
         let stored = match outcome {
             // Without the lock: nobody else is to wait for the disk.
@@ -38,7 +40,7 @@ impl Queue {
         }
         let mut news = News::Answered;
         match outcome {
-            Outcome::Settled(rejected) => self.delivered(&mut state, &batch, rejected, logger),
+            Outcome::Settled(rejected) => self.delivered(&mut state, &batch, rejected, log),
             Outcome::Split { error, too_large } => {
                 if too_large {
                     learn(&mut state, &batch);
@@ -51,11 +53,11 @@ impl Queue {
                 retry_after,
                 suspicious,
             } => {
-                retry(&mut state, batch, error, suspicious, logger);
+                retry(&mut state, batch, error, suspicious, log);
                 news = News::Failed(retry_after);
             }
             Outcome::Pause { error } => {
-                logger.log(Level::Error, format_args!("Delivery is paused: {error}"));
+                log.log(Level::Error, format_args!("Delivery is paused: {error}"));
                 self.pause(&mut state, batch, error);
                 news = News::Nothing;
             }
@@ -97,7 +99,7 @@ impl Queue {
         state: &mut State,
         batch: &Batch,
         rejected: Vec<(usize, String)>,
-        logger: &Logger,
+        log: &Later,
     ) {
         if let Some(spool) = &self.spool {
             self.count_given_up(spool, state);
@@ -111,7 +113,7 @@ impl Queue {
         for (index, reason) in rejected {
             let context_id = context_id(batch.message(index));
             let reason: String = reason.chars().take(MAX_REASON).collect();
-            logger.log(
+            log.log(
                 Level::Error,
                 format_args!(
                     "The service rejected message {}: {reason}",
@@ -149,8 +151,8 @@ fn split(state: &mut State, batch: Batch) {
     state.buffer.put_back(first);
 }
 
-fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, logger: &Logger) {
-    logger.log(
+fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: &Later) {
+    log.log(
         Level::Warning,
         format_args!("A batch will be sent again: {error}"),
     );
