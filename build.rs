@@ -6,13 +6,14 @@
 use std::env;
 use std::path::PathBuf;
 
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "status",
     "lifecycle",
     "synchronous",
     "background",
     "asynchronous",
     "log",
+    "fork",
     "version",
     "string",
 ];

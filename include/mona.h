@@ -469,6 +469,37 @@ mona_status mona_set_log_callback(mona_log_callback callback,
                                   int32_t max_level);
 
 /**
+ * Prepares the library for a fork, for hosts that can say when they fork. No host has to: forks are noticed.
+ *
+ * @return `MONA_OK`: no request is under way. `MONA_TIMEOUT`: some still are, after one second; the host may fork all the
+ *     same. `MONA_ERROR_INTERNAL`.
+ *
+ * Waits for the requests of all clients that are under way, and lets none begin until `mona_after_fork_parent`. What it adds to
+ * the automatic handling: no thread of the library is in the system's resolver or its memory management when the process is copied; a login that is
+ * just under way comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
+ * Linux 5.9, or forbidden by a container) they are closed. What is enqueued stays in the queue. Calls that need a request wait in the meantime,
+ * within their time-outs.
+ *
+ * Must be followed by `mona_after_fork_parent` in the parent, from any thread, whether the fork succeeded or not.
+ */
+mona_status mona_before_fork(void);
+
+/**
+ * Ends in the parent what `mona_before_fork` began: requests go on.
+ *
+ * @return `MONA_OK`, `MONA_ERROR_INTERNAL`. Without a `mona_before_fork` it does nothing.
+ */
+mona_status mona_after_fork_parent(void);
+
+/**
+ * Tells the library in a child that it is one. Needed only where the child was made in a way that runs no handlers of
+ * `pthread_atfork`, as a raw system call does, and enqueues before it makes any other call; otherwise it does nothing.
+ *
+ * @return `MONA_OK`, `MONA_ERROR_INTERNAL`.
+ */
+mona_status mona_after_fork_child(void);
+
+/**
  * The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.
  */
 const char *mona_version_string(void);

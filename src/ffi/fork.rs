@@ -1,6 +1,10 @@
-//! Tells the library that the process forked.
+//! Tells the library that the process forks.
 
+use super::guard::quiet;
+use super::status::mona_status;
 use crate::fork;
+use crate::status::Status;
+use crate::transport;
 use once_cell::sync::OnceCell;
 
 static REGISTERED: OnceCell<()> = OnceCell::new();
@@ -23,4 +27,50 @@ pub fn watch() {
         // Registering fails for want of memory only, and then a child is as it would be without.
         unsafe { libc::pthread_atfork(Some(before), Some(parent), Some(child)) };
     });
+}
+
+/// Prepares the library for a fork, for hosts that can say when they fork. No host has to: forks are noticed.
+///
+/// @return `MONA_OK`: no request is under way. `MONA_TIMEOUT`: some still are, after one second; the host may fork all the
+///     same. `MONA_ERROR_INTERNAL`.
+///
+/// Waits for the requests of all clients that are under way, and lets none begin until `mona_after_fork_parent`. What it adds to
+/// the automatic handling: no thread of the library is in the system's resolver or its memory management when the process is copied; a login that is
+/// just under way comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
+/// Linux 5.9, or forbidden by a container) they are closed. What is enqueued stays in the queue. Calls that need a request wait in the meantime,
+/// within their time-outs.
+///
+/// Must be followed by `mona_after_fork_parent` in the parent, from any thread, whether the fork succeeded or not.
+#[unsafe(no_mangle)]
+pub extern "C" fn mona_before_fork() -> mona_status {
+    let prepare = || match transport::before_fork() {
+        true => Status::Ok,
+        false => Status::Timeout,
+    };
+    quiet(Status::Internal, prepare) as mona_status
+}
+
+/// Ends in the parent what `mona_before_fork` began: requests go on.
+///
+/// @return `MONA_OK`, `MONA_ERROR_INTERNAL`. Without a `mona_before_fork` it does nothing.
+#[unsafe(no_mangle)]
+pub extern "C" fn mona_after_fork_parent() -> mona_status {
+    let resume = || {
+        transport::after_fork();
+        Status::Ok
+    };
+    quiet(Status::Internal, resume) as mona_status
+}
+
+/// Tells the library in a child that it is one. Needed only where the child was made in a way that runs no handlers of
+/// `pthread_atfork`, as a raw system call does, and enqueues before it makes any other call; otherwise it does nothing.
+///
+/// @return `MONA_OK`, `MONA_ERROR_INTERNAL`.
+#[unsafe(no_mangle)]
+pub extern "C" fn mona_after_fork_child() -> mona_status {
+    let notice = || {
+        fork::catch_up();
+        Status::Ok
+    };
+    quiet(Status::Internal, notice) as mona_status
 }

@@ -7,7 +7,7 @@
 pub mod asynchronous;
 pub mod background;
 pub mod descriptors;
-mod fork;
+pub mod fork;
 mod guard;
 mod input;
 pub mod lifecycle;

@@ -55,12 +55,16 @@ enum Command {
     Send(Box<Job>, SyncSender<Answer>),
     /// Close the connections of a pool.
     Forget(u64),
+    /// Close the connections of all pools, and say so.
+    Rest(SyncSender<()>),
 }
 
 /// The thread. It ends when this is dropped, and its connections with it.
 pub struct Http {
     commands: Option<Sender<Command>>,
     thread: Option<JoinHandle<()>>,
+    /// Whether its descriptors are invisible to the rest of the process.
+    hidden: bool,
 }
 
 impl Http {
@@ -68,8 +72,13 @@ impl Http {
         let (commands, queue) = channel();
         let (started, start) = sync_channel(1);
         let run = move || match prepare(queue) {
-            Ok((runtime, commands, forwarder)) => {
-                let _ = started.send(Ok(()));
+            Ok(Prepared {
+                runtime,
+                commands,
+                forwarder,
+                hidden,
+            }) => {
+                let _ = started.send(Ok(hidden));
                 runtime.block_on(perform(commands));
                 drop(runtime);
                 let _ = forwarder.join();
@@ -82,11 +91,12 @@ impl Http {
             let builder = Builder::new().name("mona-http".into());
             builder.stack_size(STACK_BYTES).spawn(run)
         })?;
-        let http = Http {
+        let mut http = Http {
             commands: Some(commands),
             thread: Some(thread),
+            hidden: false,
         };
-        start.recv().map_err(io::Error::other)??;
+        http.hidden = start.recv().map_err(io::Error::other)??;
         Ok(http)
     }
 
@@ -109,6 +119,15 @@ impl Http {
         self.command(Command::Forget(pool));
     }
 
+    /// Closes connections that a forked child would inherit.
+    pub fn rest(&self) {
+        if !self.hidden {
+            let (sender, done) = sync_channel(1);
+            self.command(Command::Rest(sender));
+            let _ = done.recv_timeout(GRACE);
+        }
+    }
+
     fn command(&self, command: Command) {
         if let Some(commands) = &self.commands {
             // A thread that is gone drops the command, which is how its sender learns of it.
@@ -127,12 +146,18 @@ impl Drop for Http {
     }
 }
 
-type Prepared = (Runtime, UnboundedReceiver<Command>, JoinHandle<()>);
+struct Prepared {
+    runtime: Runtime,
+    commands: UnboundedReceiver<Command>,
+    forwarder: JoinHandle<()>,
+    hidden: bool,
+}
 
 /// A runtime for the calling thread and a forwarder of commands to it, in a table of descriptors of their own where
 /// that can be had.
 fn prepare(queue: Receiver<Command>) -> io::Result<Prepared> {
-    if descriptors::leave_shared_table().is_ok() {
+    let hidden = descriptors::leave_shared_table().is_ok();
+    if hidden {
         occupy_standard_numbers()?;
     }
     let runtime = runtime::Builder::new_current_thread()
@@ -143,7 +168,12 @@ fn prepare(queue: Receiver<Command>) -> io::Result<Prepared> {
     let forwarder = builder
         .stack_size(FORWARDER_STACK_BYTES)
         .spawn(move || forward(queue, &sender))?;
-    Ok((runtime, commands, forwarder))
+    Ok(Prepared {
+        runtime,
+        commands,
+        forwarder,
+        hidden,
+    })
 }
 
 /// Takes the numbers 0 to 2 of an empty table. A panic's message would otherwise go into the socket that got number 2.
@@ -187,6 +217,12 @@ async fn perform(mut commands: UnboundedReceiver<Command>) {
                 }
             },
             Command::Forget(number) => drop(pools.remove(&number)),
+            Command::Rest(done) => {
+                pools.clear();
+                // The tasks of the connections have a turn first, in which they close them.
+                tokio::task::yield_now().await;
+                let _ = done.send(());
+            }
         }
     }
 }

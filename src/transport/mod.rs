@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod http;
+mod pause;
 mod proxy;
 mod resolver;
 mod response;
 mod tls;
 
+use pause::UnderWay;
 pub use proxy::Proxies;
 pub use response::Response;
 
@@ -127,6 +129,8 @@ impl Transport {
 
     pub fn post(&self, request: Request) -> Result<Response, Error> {
         let server = request.server;
+        let _under_way = UnderWay::begin(request.deadline, self.request_timeout)
+            .ok_or_else(|| out_of_time(server))?;
         let Some(timeout) = request.deadline.left(self.request_timeout) else {
             return Err(out_of_time(server));
         };
@@ -150,6 +154,20 @@ impl Transport {
             until: Instant::now() + timeout,
         })
     }
+}
+
+/// Brings all requests to rest before a fork; whether they ended in time.
+pub fn before_fork() -> bool {
+    let rest = pause::before_fork();
+    if let Some(http) = THREAD.current().and_then(|shared| lock(shared).upgrade()) {
+        http.rest();
+    }
+    rest
+}
+
+/// Lets requests go on in a process that has forked.
+pub fn after_fork() {
+    pause::after_fork();
 }
 
 pub fn out_of_time(server: &'static str) -> Error {
