@@ -3,7 +3,7 @@
 # The sandbox, and a library that panics on request. One build, so that what both need is compiled once.
 mona_cargo_build(
   mona_test_tools
-  FILES debug/mona-sandbox debug/libmona.so
+  FILES debug/mona-sandbox debug/libmona.so debug/libmona.a
   ARGUMENTS --workspace --features mona/panic-trigger
 )
 
@@ -18,6 +18,9 @@ add_custom_target(
 )
 add_dependencies(mona_debug_library mona_test_tools)
 mona_shared_library(mona_debug mona_debug_library "${MONA_DEBUG_FOLDER}")
+mona_static_library(
+  mona_debug_static mona_test_tools "${MONA_TARGET_DIR}/debug/libmona.a" "${MONA_DEBUG_FOLDER}"
+)
 
 find_program(VALGRIND_EXECUTABLE valgrind)
 

@@ -1,6 +1,8 @@
 //! Generated files in the tree equal what the sources say. `scripts/generate` mends what this finds.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod licences;
 
 use std::fs;
 use std::path::Path;
@@ -40,4 +42,9 @@ fn the_page_of_statistics_is_what_their_table_says() {
 #[test]
 fn the_page_of_services_is_what_their_table_says() {
     check("docs/services.md", &mona::services::markdown());
+}
+
+#[test]
+fn the_page_of_licences_is_what_the_dependencies_say() {
+    check("THIRD-PARTY-LICENSES.md", &licences::markdown());
 }

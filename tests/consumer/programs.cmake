@@ -1,0 +1,18 @@
+# add_programs(<kind>): the program as C99, C17 and C++17, linked with mona::<kind>.
+
+function(add_programs kind)
+  foreach(standard C99 C17 CXX17)
+    set(source "${CMAKE_CURRENT_FUNCTION_LIST_DIR}/program.c")
+    if(standard MATCHES "^CXX")
+      set(source "${CMAKE_CURRENT_BINARY_DIR}/program.cpp")
+      configure_file("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/program.c" "${source}" COPYONLY)
+    endif()
+    set(program ${kind}_${standard})
+    add_executable(${program} "${source}")
+    target_compile_options(${program} PRIVATE -Wall -Wextra -Wpedantic -Werror)
+    target_link_libraries(${program} PRIVATE mona::${kind})
+  endforeach()
+  set_target_properties(${kind}_C99 PROPERTIES C_STANDARD 99 C_EXTENSIONS OFF)
+  set_target_properties(${kind}_C17 PROPERTIES C_STANDARD 17 C_EXTENSIONS OFF)
+  set_target_properties(${kind}_CXX17 PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF)
+endfunction()
