@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The condition holds. */
 #define CHECK(condition) \
     check_that((condition) != 0, __FILE__, __LINE__, #condition, NULL)
@@ -35,5 +39,9 @@ int under_valgrind(void);
 
 /* A client of the sandbox, from the environment and these keys (NULL for none). */
 mona_client *new_client(const char *config_json);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

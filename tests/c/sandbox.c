@@ -18,8 +18,24 @@ static int connected(void)
     return fd;
 }
 
-/* One HTTP request; the whole answer, head and all, in `answer`. */
-static void ask(const char *method, const char *path, const char *body, char answer[4096])
+/* All that comes, for the caller to free. */
+static char *read_all(int fd)
+{
+    size_t room = 4096, got = 0;
+    char *text = malloc(room);
+    ssize_t more;
+    while (text != NULL && (more = read(fd, text + got, room - 1 - got)) > 0) {
+        got += (size_t)more;
+        if (got == room - 1)
+            text = realloc(text, room *= 2);
+    }
+    CHECK(text != NULL);
+    text[got] = '\0';
+    return text;
+}
+
+/* One HTTP request; the whole answer, head and all, for the caller to free. */
+static char *ask(const char *method, const char *path, const char *body)
 {
     char head[256];
     int length = snprintf(head, sizeof head,
@@ -29,29 +45,36 @@ static void ask(const char *method, const char *path, const char *body, char ans
     int fd = connected();
     CHECK(write(fd, head, (size_t)length) == length);
     CHECK(write(fd, body, strlen(body)) == (ssize_t)strlen(body));
-    size_t got = 0;
-    ssize_t more;
-    while ((more = read(fd, answer + got, 4095 - got)) > 0)
-        got += (size_t)more;
-    answer[got] = '\0';
+    char *answer = read_all(fd);
     close(fd);
     check_that(strncmp(answer, "HTTP/1.1 200", 12) == 0, __FILE__, __LINE__, path, answer);
+    return answer;
 }
 
 void sandbox_rules(const char *rules_json)
 {
-    char answer[4096];
-    ask("POST", "/sandbox/rules", rules_json, answer);
+    free(ask("POST", "/sandbox/rules", rules_json));
+}
+
+void sandbox_reset(void)
+{
+    free(ask("POST", "/sandbox/reset", ""));
+}
+
+char *sandbox_requests(void)
+{
+    return ask("GET", "/sandbox/requests", "");
 }
 
 long sandbox_count(const char *name)
 {
-    char answer[4096], key[64];
-    ask("GET", "/sandbox/health", "", answer);
+    char *answer = ask("GET", "/sandbox/health", ""), key[64];
     snprintf(key, sizeof key, "\"%s\":", name);
     const char *member = strstr(answer, key);
     check_that(member != NULL, __FILE__, __LINE__, name, answer);
-    return strtol(member + strlen(key), NULL, 10);
+    long count = strtol(member + strlen(key), NULL, 10);
+    free(answer);
+    return count;
 }
 
 /* Asks again and again: ctest bounds how long. */
