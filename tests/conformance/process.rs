@@ -1,6 +1,7 @@
 //! A child process with a time limit, and its folder.
 
 use crate::child;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -41,14 +42,29 @@ impl Drop for Folder {
     }
 }
 
+/// A script that plays scenarios through a wrapper in another language, in the place of this program.
+pub fn script() -> Option<OsString> {
+    std::env::var_os("MONA_CONFORMANCE_SCRIPT")
+}
+
+fn player() -> Command {
+    if let Some(script) = script() {
+        return Command::new(script);
+    }
+    let mut player = Command::new(std::env::current_exe().unwrap());
+    player
+        .args(["--ignored", "--exact", "child_entry", "--nocapture"])
+        .arg("--test-threads=1");
+    player
+}
+
 /// Runs the folder's scenario in a fresh process with this environment and nothing else of ours.
 pub fn run(folder: &Folder, environment: Vec<(String, String)>) -> Result<(), String> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "child_entry", "--nocapture"])
-        .arg("--test-threads=1")
+    let inherited = |name: &str| std::env::var_os(name).map(|value| (name.to_owned(), value));
+    let mut child = player()
         .current_dir(&folder.0)
         .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(["PATH", "MONA_LIBRARY"].into_iter().filter_map(inherited))
         .env("HOME", &folder.0)
         .env("TZ", "UTC")
         .env(child::FOLDER, &folder.0)

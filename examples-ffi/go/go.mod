@@ -1,0 +1,3 @@
+module example.com/mona
+
+go 1.19

@@ -1,0 +1,179 @@
+package mona
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var background = context.Background()
+
+func message(id string) Message {
+	return Message{ContextClass: "LOANS", ContextID: id, Message: map[string]any{"a": 1}}
+}
+
+func client(t *testing.T, config any) *Client {
+	t.Helper()
+	client, err := New(config)
+	check(t, err)
+	return client
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAMessageArrivesAsItWasGiven(t *testing.T) {
+	reset(t, "[]")
+	fields := map[string]any{"größe": "💶", "big": json.Number("12345678901234567890"), "none": nil}
+	document, err := client(t, nil).Export(background, Message{ContextClass: "LOANS", Message: fields}, nil)
+	check(t, err)
+	if !document.Success || document.Sent != 1 {
+		t.Error(string(document.JSON))
+	}
+	if sent := requests(t)[0].Text; !strings.Contains(sent, `{"big":12345678901234567890,"größe":"💶","none":null}`) {
+		t.Error(sent)
+	}
+}
+
+func TestJSONTextGoesThroughDigitByDigit(t *testing.T) {
+	reset(t, "[]")
+	_, err := client(t, nil).Export(background, `{"message":{"x":1.10},"contextClass":"LOANS"}`, nil)
+	check(t, err)
+	if sent := requests(t)[0].Text; !strings.Contains(sent, `{"x":1.10}`) {
+		t.Error(sent)
+	}
+}
+
+func TestAServiceAnswers(t *testing.T) {
+	reset(t, `[{"path":"/insights","json":{"response_data":[{"score":0.50}]}}]`)
+	arguments := map[string]any{"context_class": "LOANS", "min_segment_size": 1}
+	document, err := client(t, nil).Service(background, "get_insights", arguments, nil)
+	check(t, err)
+	if string(document.Data) != `[{"score":0.50}]` {
+		t.Error(string(document.JSON))
+	}
+}
+
+func TestAFailureThatIsNotToBeRaisedIsADocument(t *testing.T) {
+	document, err := client(t, `{"override_rest_api_host":"127.0.0.1:1"}`).Export(background, message("1"), nil)
+	check(t, err)
+	if document.Success || document.Status != Failed || document.ErrorKind != "connection" {
+		t.Error(string(document.JSON))
+	}
+}
+
+func TestNegativeStatusesAreErrors(t *testing.T) {
+	reset(t, `[{"path":"*/api-token","status":401,"json":{"errors":["no"]}}]`)
+	strict := client(t, map[string]any{
+		"override_rest_api_host": "127.0.0.1:1", "override_app_server_host": "127.0.0.1:1", "access_token": "t", "user_id": "u",
+		"raise_export_exceptions": true, "raise_service_exceptions": true, "queue": map[string]any{"max_messages": 1},
+	})
+	for wanted, call := range map[error]func() error{
+		ErrInvalidArgument: func() error { _, err := strict.Export(background, "x", nil); return err },
+		ErrInitialization:  func() error { _, err := New(`{"api_kee":1}`); return err },
+		ErrAuthentication: func() error {
+			_, err := New(`{"api_key":"another","raise_authentication_exceptions":true}`)
+			return err
+		},
+		ErrExport:    func() error { _, err := strict.Export(background, message("1"), nil); return err },
+		ErrService:   func() error { _, err := strict.Service(background, "get_config", "{}", nil); return err },
+		ErrQueueFull: func() error { _, err := strict.Enqueue([]Message{message("1"), message("2")}, nil); return err },
+	} {
+		if err := call(); !errors.Is(err, wanted) {
+			t.Errorf("%v, not %v", err, wanted)
+		}
+	}
+	_, err := strict.Close(background)
+	check(t, err)
+	var closed *Error
+	if _, err = strict.Export(background, message("1"), nil); !errors.As(err, &closed) || closed.Kind != "closed" {
+		t.Error(err)
+	}
+}
+
+func TestValuesThatAreNoJSONAreErrors(t *testing.T) {
+	if _, err := client(t, nil).Export(background, Message{Message: make(chan int)}, nil); err == nil {
+		t.Error("a channel was sent")
+	}
+}
+
+func TestTheEndOfTheContextEndsTheWait(t *testing.T) {
+	reset(t, `[{"path":"/export","delay_ms":500}]`)
+	short, cancel := context.WithTimeout(background, 10*time.Millisecond)
+	defer cancel()
+	c := client(t, nil)
+	if _, err := c.Export(short, message("1"), nil); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	if _, err := c.Enqueue(message("2"), nil); err != nil {
+		t.Error(err)
+	}
+	if err := c.Flush(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestATimeOutOfTheCallsOwnIsADocument(t *testing.T) {
+	reset(t, `[{"path":"/export","delay_ms":500}]`)
+	document, err := client(t, nil).Export(background, message("1"), &Options{TimeoutMS: 10})
+	check(t, err)
+	if document.ErrorKind != "timeout" {
+		t.Error(string(document.JSON))
+	}
+}
+
+func TestEachOfManyGoroutinesGetsItsOwnAnswer(t *testing.T) {
+	reset(t, "[]")
+	c := client(t, nil)
+	var group sync.WaitGroup
+	for number := 0; number < 200; number++ {
+		group.Add(1)
+		go func(number int) {
+			defer group.Done()
+			messages := make([]Message, number)
+			for i := range messages {
+				messages[i] = message("1")
+			}
+			document, err := c.Export(background, messages, nil)
+			if err != nil || document.Sent != number {
+				t.Errorf("%d: %v %v", number, document, err)
+			}
+		}(number)
+	}
+	group.Wait()
+}
+
+func TestWhatIsEnqueuedArrives(t *testing.T) {
+	reset(t, "[]")
+	c := client(t, nil)
+	document, err := c.Enqueue([]Message{message("1"), message("2")}, nil)
+	check(t, err)
+	check(t, c.Flush(background))
+	stats, err := c.Stats()
+	check(t, err)
+	if document.Accepted != 2 || !strings.Contains(string(stats), `"delivered":2,`) || messages(t) != 2 {
+		t.Error(string(stats))
+	}
+}
+
+func TestClosingTellsWhatIsLeft(t *testing.T) {
+	reset(t, `[{"path":"/export","status":503}]`)
+	c := client(t, nil)
+	_, err := c.Enqueue(message("1"), nil)
+	check(t, err)
+	now, cancel := context.WithTimeout(background, 0)
+	defer cancel()
+	document, err := c.Close(now)
+	check(t, err)
+	if document.Undelivered != 1 {
+		t.Error(string(document.JSON))
+	}
+}

@@ -1,0 +1,206 @@
+// Mona's client for Node.js, over libmona by way of koffi.
+//
+// Nothing here blocks the event loop: libmona does the waiting in threads of its own, and a socket tells the loop when an answer
+// is there.
+
+import koffi from 'koffi';
+import { Socket } from 'node:net';
+
+const ABI_VERSION = 0;
+const OK = 0;
+const TIMEOUT = 2;
+
+// The library that MONA_LIBRARY names, or else the system's.
+const library = koffi.load(process.env.MONA_LIBRARY || 'libmona.so.0');
+
+koffi.opaque('mona_client');
+const stringFree = library.func('void mona_string_free(void *string)');
+koffi.disposable('mona_json', 'str', stringFree);
+
+const mona = {
+  abiVersion: library.func('uint32_t mona_abi_version()'),
+  statusName: library.func('const char *mona_status_name(int32_t status)'),
+  clientNew: library.func('int32_t mona_client_new(str config, _Out_ mona_client **client, _Out_ mona_json *out)'),
+  isActive: library.func('int32_t mona_client_is_active(mona_client *client)'),
+  close: library.func('int32_t mona_client_close(mona_client *client, int64_t timeout_ms, _Out_ mona_json *out)'),
+  free: library.func('void mona_client_free(mona_client *client)'),
+  enqueue: library.func('int32_t mona_enqueue_json(mona_client *client, const uint8_t *messages, int64_t size, str options, _Out_ mona_json *out)'),
+  flush: library.func('int32_t mona_flush(mona_client *client, int64_t timeout_ms, _Out_ mona_json *out)'),
+  stats: library.func('int32_t mona_stats_json(mona_client *client, _Out_ mona_json *out)'),
+  exportAsync: library.func('int32_t mona_export_json_async(mona_client *client, const uint8_t *messages, int64_t size, str options, uint64_t tag, _Out_ mona_json *out)'),
+  serviceAsync: library.func('int32_t mona_service_call_async(mona_client *client, str service, const uint8_t *args, int64_t size, str options, uint64_t tag, _Out_ mona_json *out)'),
+  poll: library.func('int32_t mona_poll(mona_client *client, int64_t timeout_ms, _Out_ uint64_t *tag, _Out_ mona_json *out)'),
+  eventFd: library.func('int32_t mona_event_fd(mona_client *client)'),
+};
+if (mona.abiVersion() !== ABI_VERSION) throw new Error(`libmona's ABI is not ${ABI_VERSION}`);
+
+const fcntl = koffi.load(null).func('int fcntl(int fd, int command, ...)');
+const F_DUPFD_CLOEXEC = process.platform === 'darwin' ? 67 : 1030;
+
+/** A call that failed: a negative status of libmona. `code` is its name, such as 'MONA_ERROR_CLOSED'. */
+export class MonaError extends Error {
+  constructor(document) {
+    super(document.error_message);
+    this.name = 'MonaError';
+    this.code = mona.statusName(document.status);
+    this.status = document.status;
+    this.kind = document.error_kind;
+    this.retriable = document.retriable;
+    this.document = document;
+  }
+}
+
+/** What a call returned. `json`, its text, has all digits of large numbers; `status` is what the C function returned. */
+function documentOf(json, status) {
+  const document = JSON.parse(json);
+  Object.defineProperties(document, { json: { value: json }, status: { value: status ?? document.status } });
+  if (document.status < 0) throw new MonaError(document);
+  return document;
+}
+
+/** Calls a function whose last argument is out_json. */
+function call(f, ...args) {
+  const out = [null];
+  const status = f(...args, out);
+  return documentOf(out[0], status);
+}
+
+/** The same in a thread of Node's pool, for what may wait and has no event. */
+function callInPool(f, ...args) {
+  const out = [null];
+  return new Promise((resolve, reject) => {
+    f.async(...args, out, (error, status) => (error ? reject(error) : resolve(status)));
+  }).then((status) => documentOf(out[0], status));
+}
+
+const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+const optional = (value) => (value == null ? null : text(value));
+
+/** A payload and its size. The NUL behind it is there because koffi takes an empty buffer for NULL. */
+function sized(value) {
+  const payload = Buffer.from(`${text(value)}\0`);
+  return [payload, payload.length - 1];
+}
+
+const milliseconds = (timeout) => (timeout == null ? -1 : Math.trunc(timeout));
+
+/** A mona_client, its calls under way, and the socket that tells of their ends. */
+class Handle {
+  static #open = new Set();
+  static {
+    // Delivers what is enqueued when the program ends: then there is no loop any more that could be blocked.
+    process.on('exit', () => Handle.#open.forEach(({ client }) => mona.close(client, 2000, [null])));
+  }
+
+  constructor(client) {
+    this.client = client;
+    this.waiting = new Map();
+    this.tag = 0;
+    Handle.#open.add(this);
+  }
+
+  /** Starts a call; the promise of what its event says. The owner is not collected before that. */
+  start(owner, f, ...args) {
+    const tag = ++this.tag;
+    this.socket ??= this.#listen();
+    call(f, this.client, ...args, tag);
+    return new Promise((resolve, reject) => {
+      this.waiting.set(tag, { owner, resolve, reject });
+      this.socket.ref();
+    });
+  }
+
+  #listen() {
+    // Node closes its socket's descriptor, and libmona its own: so each gets one.
+    const fd = fcntl(mona.eventFd(this.client), F_DUPFD_CLOEXEC, 'int', 0);
+    const socket = new Socket({ fd, readable: true, writable: false });
+    socket.on('data', () => this.#collect());
+    return socket.unref();
+  }
+
+  #collect() {
+    const tag = [0];
+    const out = [null];
+    while (mona.poll(this.client, 0, tag, out) === OK) {
+      const call = this.waiting.get(tag[0]);
+      this.waiting.delete(tag[0]);
+      try {
+        call?.resolve(documentOf(out[0]));
+      } catch (error) {
+        call.reject(error);
+      }
+    }
+    // Nothing under way keeps the program from ending.
+    if (this.waiting.size === 0) this.socket.unref();
+  }
+
+  /** Freeing may take a moment, since it delivers what is still enqueued: a thread of the pool does it. */
+  free() {
+    Handle.#open.delete(this);
+    this.socket?.destroy();
+    mona.free.async(this.client, () => {});
+  }
+}
+
+const collected = new FinalizationRegistry((handle) => handle.free());
+
+/** A client of one Mona account. Messages, arguments and options are values, or strings of JSON. */
+export class Client {
+  #handle;
+
+  /** Makes a client and logs in. The configuration's keys are those of docs/configuration.md. */
+  static async create(config = {}) {
+    const client = [null];
+    const document = await callInPool(mona.clientNew, text(config), client);
+    return new Client(client[0], document);
+  }
+
+  /** For `create` alone. */
+  constructor(client, document) {
+    /** What `create` found: a login that failed, for example. */
+    this.document = document;
+    this.#handle = new Handle(client);
+    collected.register(this, this.#handle);
+  }
+
+  get isActive() {
+    return mona.isActive(this.#handle.client) === 1;
+  }
+
+  /** Sends messages; the promise of the document that accounts for each of them. */
+  async export(messages, options) {
+    return this.#handle.start(this, mona.exportAsync, ...sized(messages), optional(options));
+  }
+
+  /** Calls a service (docs/services.md). */
+  async service(name, args = {}, options) {
+    return this.#handle.start(this, mona.serviceAsync, name, ...sized(args), optional(options));
+  }
+
+  /** Accepts messages at once; libmona delivers them. */
+  enqueue(messages, options) {
+    return call(mona.enqueue, this.#handle.client, ...sized(messages), optional(options));
+  }
+
+  /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. */
+  async flush(timeout) {
+    const document = await this.#inPool(mona.flush, milliseconds(timeout));
+    return document.status !== TIMEOUT;
+  }
+
+  /** Delivers what is enqueued, within so many milliseconds; later calls are rejected. */
+  async close(timeout = 10_000) {
+    return this.#inPool(mona.close, milliseconds(timeout));
+  }
+
+  /** How the background delivery is going: docs/statistics.md. */
+  stats() {
+    return call(mona.stats, this.#handle.client);
+  }
+
+  async #inPool(f, ...args) {
+    const document = await callInPool(f, this.#handle.client, ...args);
+    // Until here this client is in use, and so is not collected.
+    return this && document;
+  }
+}

@@ -1,0 +1,96 @@
+// What a program in Node sees: promises, errors, background export, and a loop that goes on.
+
+import assert from 'node:assert/strict';
+import test, { beforeEach } from 'node:test';
+import { Client } from '../mona.js';
+import { MESSAGE, SLOW, messages, requests, reset, turnsUntil } from './support.js';
+
+let client;
+
+beforeEach(async () => {
+  await reset();
+  client = await Client.create();
+});
+
+test('a message arrives as it was given', async () => {
+  const fields = { größe: '💶', none: null, deep: { x: [1.5] } };
+  const document = await client.export({ message: fields, contextClass: 'LOANS' });
+  assert.deepEqual([document.success, document.sent], [true, 1]);
+  assert.deepEqual((await messages()).map(({ message }) => message), [fields]);
+});
+
+test('JSON text goes through digit by digit', async () => {
+  await client.export('{"message":{"x":12345678901234567890.10},"contextClass":"LOANS"}');
+  assert.match((await requests())[0].text, /"x":12345678901234567890\.10\}/);
+});
+
+test('the text of a document has the digits that its numbers lose', async () => {
+  await reset([]);
+  await reset('[{"path":"/insights","json":{"response_data":[{"id":12345678901234567890}]}}]');
+  const document = await client.service('get_insights', { context_class: 'LOANS', min_segment_size: 1 });
+  assert.match(document.json, /"id":12345678901234567890/);
+});
+
+test('the event loop goes on during a slow call', async () => {
+  await reset(SLOW);
+  assert.ok((await turnsUntil(client.export(MESSAGE))) > 20);
+});
+
+test('the event loop goes on during a slow login, flush and close', async () => {
+  await reset([{ path: '*/api-token', delay_ms: 300, status: 401, json: {} }, ...SLOW]);
+  assert.ok((await turnsUntil(Client.create({ api_key: 'another' }))) > 20);
+  client.enqueue(MESSAGE);
+  assert.ok((await turnsUntil(client.flush())) > 20);
+  client.enqueue(MESSAGE);
+  assert.ok((await turnsUntil(client.close())) > 20);
+});
+
+test('each of many calls gets its own answer', async () => {
+  const calls = Array.from({ length: 200 }, (_, number) => client.export(Array(number + 1).fill(MESSAGE)));
+  const sent = (await Promise.all(calls)).map((document) => document.sent);
+  assert.deepEqual(sent, Array.from({ length: 200 }, (_, number) => number + 1));
+});
+
+test('a failure that is not to be raised is a document', async () => {
+  const lost = await Client.create({ override_rest_api_host: '127.0.0.1:1' });
+  const document = await lost.export(MESSAGE);
+  assert.deepEqual([document.success, document.status, document.error_kind], [false, 1, 'connection']);
+});
+
+test('negative statuses reject', async () => {
+  await assert.rejects(client.export('x'), { name: 'MonaError', code: 'MONA_ERROR_INVALID_ARGUMENT', status: -1 });
+  await assert.rejects(client.service('no_such_service'), { code: 'MONA_ERROR_INVALID_ARGUMENT' });
+  await assert.rejects(Client.create({ api_kee: 1 }), { code: 'MONA_ERROR_INITIALIZATION', message: /api_key/ });
+  const down = { raise_export_exceptions: true, raise_service_exceptions: true };
+  const nowhere = { override_rest_api_host: '127.0.0.1:1', override_app_server_host: '127.0.0.1:1' };
+  const strict = await Client.create({ ...down, ...nowhere });
+  await assert.rejects(strict.export(MESSAGE), { code: 'MONA_ERROR_EXPORT', kind: 'connection', retriable: true });
+  await assert.rejects(strict.service('get_config'), { code: 'MONA_ERROR_SERVICE' });
+  await strict.close();
+  await assert.rejects(strict.export(MESSAGE), { code: 'MONA_ERROR_CLOSED' });
+});
+
+test('a login that is refused rejects', async () => {
+  await reset([{ path: '*/api-token', status: 401, json: { errors: ['no'] } }]);
+  const strict = { api_key: 'third', raise_authentication_exceptions: true };
+  await assert.rejects(Client.create(strict), { code: 'MONA_ERROR_AUTHENTICATION' });
+});
+
+test('what is enqueued arrives', async () => {
+  assert.equal(client.enqueue(Array(10).fill(MESSAGE)).accepted, 10);
+  assert.equal(await client.flush(30_000), true);
+  assert.deepEqual([client.stats().delivered, (await messages()).length], [10, 10]);
+});
+
+test('no room is an error', async () => {
+  const small = await Client.create({ queue: { max_messages: 2 } });
+  assert.throws(() => small.enqueue(Array(3).fill(MESSAGE)), { code: 'MONA_ERROR_QUEUE_FULL' });
+});
+
+test('flush tells that the time was up', async () => {
+  await reset([{ path: '/export', status: 503 }]);
+  const impatient = await Client.create({ queue: { free_timeout_ms: 0 } });
+  impatient.enqueue(MESSAGE);
+  assert.equal(await impatient.flush(0), false);
+  assert.equal((await impatient.close(0)).undelivered, 1);
+});

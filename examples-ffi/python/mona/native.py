@@ -1,0 +1,267 @@
+"""libmona through ctypes: the one file that knows C.
+
+ctypes lets other threads run while a C function does. Every call that waits is therefore safe to make in a thread, and
+has a coroutine beside it for asyncio.
+"""
+
+import asyncio
+import atexit
+import ctypes
+import itertools
+import json
+import os
+import queue
+import threading
+import weakref
+from ctypes import byref, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+
+from .client_exceptions import BY_STATUS, MonaInternalException
+
+ABI_VERSION = 0
+OK, TIMEOUT = 0, 2
+
+_OUT = ctypes.POINTER(c_void_p)
+_MESSAGES = [c_void_p, c_char_p, c_int64, c_char_p]
+_SERVICE = [c_void_p, c_char_p, c_char_p, c_int64, c_char_p]
+_FUNCTIONS = {
+    "mona_abi_version": (c_uint32, []),
+    "mona_version_string": (c_char_p, []),
+    "mona_client_new": (c_int32, [c_char_p, _OUT, _OUT]),
+    "mona_client_is_active": (c_int32, [c_void_p]),
+    "mona_client_close": (c_int32, [c_void_p, c_int64, _OUT]),
+    "mona_client_free": (None, [c_void_p]),
+    "mona_export_json": (c_int32, [*_MESSAGES, _OUT]),
+    "mona_service_call": (c_int32, [*_SERVICE, _OUT]),
+    "mona_enqueue_json": (c_int32, [*_MESSAGES, _OUT]),
+    "mona_flush": (c_int32, [c_void_p, c_int64, _OUT]),
+    "mona_stats_json": (c_int32, [c_void_p, _OUT]),
+    "mona_export_json_async": (c_int32, [*_MESSAGES, c_uint64, _OUT]),
+    "mona_service_call_async": (c_int32, [*_SERVICE, c_uint64, _OUT]),
+    "mona_poll": (c_int32, [c_void_p, c_int64, ctypes.POINTER(c_uint64), _OUT]),
+    "mona_event_fd": (c_int32, [c_void_p]),
+    "mona_string_free": (None, [c_void_p]),
+    "mona_before_fork": (c_int32, []),
+    "mona_after_fork_parent": (c_int32, []),
+    "mona_after_fork_child": (c_int32, []),
+}
+
+
+def _load():
+    """The library that MONA_LIBRARY names, or else the system's."""
+    library = ctypes.CDLL(os.environ.get("MONA_LIBRARY") or "libmona.so.0")
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    if library.mona_abi_version() != ABI_VERSION:
+        raise ImportError(f"libmona's ABI is {library.mona_abi_version()}, not {ABI_VERSION}")
+    return library
+
+
+_LIBRARY = _load()
+
+
+class Document(dict):
+    """What a call returned. ``json`` is the text it came as: numbers there have all their digits."""
+
+    __slots__ = ("status", "json")
+
+    def __init__(self, status, text):
+        super().__init__(json.loads(text))
+        self.status = status
+        self.json = text
+
+
+def _take(out):
+    """The text that libmona gave away, which is freed."""
+    try:
+        return ctypes.string_at(out.value).decode()
+    finally:
+        _LIBRARY.mona_string_free(out)
+
+
+def _checked(document):
+    if document.status < 0:
+        raise BY_STATUS.get(document.status, MonaInternalException)(document.status, document)
+    return document
+
+
+def _call(function, *arguments):
+    """Calls a function whose last argument is ``out_json``."""
+    out = c_void_p()
+    status = function(*arguments, byref(out))
+    return _checked(Document(status, _take(out)))
+
+
+def _settle(future, text):
+    """Hands an event to the one who waits, unless he was cancelled."""
+    if not future.done():
+        event = json.loads(text)
+        future.set_result(Document(event["status"], text))
+
+
+def _json(value):
+    """JSON as libmona takes it; what is text already stays as it is."""
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        value = json.dumps(value, allow_nan=False)
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _options(options):
+    return _json(options) if options else None
+
+
+def _milliseconds(timeout):
+    return -1 if timeout is None else int(timeout * 1000)
+
+
+_tags = itertools.count(1)
+
+# Freeing a client may take a moment, since it delivers what is still enqueued. The garbage collector must not wait for that, so a
+# thread frees. SimpleQueue.put is the one way to hand something to a thread that the collector may use.
+_collected = queue.SimpleQueue()
+_reaper = None
+_clients = weakref.WeakSet()
+
+
+def _collect(address):
+    _collected.put(address)
+
+
+def _reap():
+    while (address := _collected.get()) is not None:
+        _LIBRARY.mona_client_free(address)
+
+
+def _start_reaper():
+    global _reaper
+    if _reaper is None:
+        _reaper = threading.Thread(target=_reap, name="mona-reaper", daemon=True)
+        _reaper.start()
+
+
+def _forked():
+    """A child has none of its parent's threads: its first new client starts its own."""
+    global _reaper, _collected
+    _reaper, _collected = None, queue.SimpleQueue()
+    _LIBRARY.mona_after_fork_child()
+
+
+def _at_exit():
+    """Delivers what is enqueued when the program ends, for as long as ``queue.free_timeout_ms`` allows."""
+    for client in list(_clients):
+        if client._finalizer.detach():
+            _collect(client._client.value)
+    _collected.put(None)
+    if _reaper is None:
+        _reap()
+    else:
+        _reaper.join()
+
+
+os.register_at_fork(
+    before=_LIBRARY.mona_before_fork,
+    after_in_parent=_LIBRARY.mona_after_fork_parent,
+    after_in_child=_forked,
+)
+atexit.register(_at_exit)
+
+
+class Native:
+    """A ``mona_client``: messages, arguments and options (Python values or JSON text) in, Documents out.
+
+    Raises on negative statuses; a Document's ``success`` tells of failures that the client is configured not to raise.
+    """
+
+    def __init__(self, config=None):
+        client, out = c_void_p(), c_void_p()
+        status = _LIBRARY.mona_client_new(_json(config or {}), byref(client), byref(out))
+        self.document = _checked(Document(status, _take(out)))
+        self._client = client
+        self._waiting, self._loops, self._lock = {}, {}, threading.Lock()
+        _start_reaper()
+        # Freed when nobody can call it any more, never earlier: another thread may be inside a call.
+        self._finalizer = weakref.finalize(self, _collect, client.value)
+        self._finalizer.atexit = False
+        _clients.add(self)
+
+    def is_active(self):
+        return _LIBRARY.mona_client_is_active(self._client) == 1
+
+    def export(self, messages, options=None):
+        """Sends messages and waits for the answer."""
+        messages, options = _json(messages), _options(options)
+        return _call(_LIBRARY.mona_export_json, self._client, messages, len(messages), options)
+
+    def service(self, name, arguments=None, options=None):
+        """Calls a service (docs/services.md) and waits for the answer."""
+        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        function = _LIBRARY.mona_service_call
+        return _call(function, self._client, name, arguments, len(arguments), options)
+
+    def enqueue(self, messages, options=None):
+        """Accepts messages and returns at once; libmona delivers them."""
+        messages, options = _json(messages), _options(options)
+        return _call(_LIBRARY.mona_enqueue_json, self._client, messages, len(messages), options)
+
+    async def export_async(self, messages, options=None):
+        """``export`` for asyncio: the loop goes on meanwhile."""
+        messages, options = _json(messages), _options(options)
+        function = _LIBRARY.mona_export_json_async
+        return await self._event(function, messages, len(messages), options)
+
+    async def service_async(self, name, arguments=None, options=None):
+        """``service`` for asyncio: the loop goes on meanwhile."""
+        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        function = _LIBRARY.mona_service_call_async
+        return await self._event(function, name, arguments, len(arguments), options)
+
+    async def _event(self, function, *arguments):
+        """Starts a call, and waits for the event that tells of its end."""
+        loop = asyncio.get_running_loop()
+        tag, future = next(_tags), loop.create_future()
+        self._waiting[tag] = loop, future
+        self._watch(loop, +1)
+        try:
+            _call(function, self._client, *arguments, tag)
+            return _checked(await future)
+        finally:
+            del self._waiting[tag]
+            self._watch(loop, -1)
+
+    def _watch(self, loop, calls):
+        """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does."""
+        with self._lock:
+            before = self._loops.get(loop, 0)
+            self._loops[loop] = before + calls
+            if before == 0:
+                loop.add_reader(_LIBRARY.mona_event_fd(self._client), self._collect)
+            elif before + calls == 0:
+                loop.remove_reader(_LIBRARY.mona_event_fd(self._client))
+                del self._loops[loop]
+
+    def _collect(self):
+        """Takes the events that are there, whichever loop they are for."""
+        tag, out = c_uint64(), c_void_p()
+        while True:
+            status = _LIBRARY.mona_poll(self._client, 0, byref(tag), byref(out))
+            text = _take(out)
+            if status != OK:
+                return
+            loop, future = self._waiting.get(tag.value, (None, None))
+            if loop is not None:
+                loop.call_soon_threadsafe(_settle, future, text)
+
+    def flush(self, timeout=None):
+        """Waits until what was enqueued is settled; False when the time (in seconds) was up first."""
+        document = _call(_LIBRARY.mona_flush, self._client, _milliseconds(timeout))
+        return document.status != TIMEOUT
+
+    def close(self, timeout=10):
+        """Delivers what is enqueued and takes nothing more; the Document tells what was left."""
+        return _call(_LIBRARY.mona_client_close, self._client, _milliseconds(timeout))
+
+    def stats(self):
+        """How the background delivery is going: docs/statistics.md."""
+        return _call(_LIBRARY.mona_stats_json, self._client)
