@@ -139,6 +139,9 @@ const char *mona_status_name(mona_status status);
  *     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
+ * A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
+ * for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
+ *
  * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
  * the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
  *

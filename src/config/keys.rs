@@ -217,6 +217,8 @@ settings! {
             "Which settled batches `mona_poll` tells of: `none`, `failures` (those with a message that was not delivered) or `all`.";
         free_timeout_ms: u32 = 2_000u32, [0.0 to 3600000.0], env [], from "libmona",
             "How long `mona_client_free` tries to deliver what `mona_client_close` was not asked to, in milliseconds.";
+        exit_timeout_ms: u32 = 2_000u32, [0.0 to 3600000.0], env [], from "libmona",
+            "How long the normal end of the program (a return from `main`, `exit`) waits for what is enqueued in memory by a client that was not closed, in milliseconds; 0: not at all.";
     }
 }}
 

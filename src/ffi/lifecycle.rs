@@ -1,9 +1,9 @@
 //! Making, closing and freeing a client.
 
-use super::fork;
 use super::guard::{answering, quiet};
 use super::input;
 use super::status::mona_status;
+use super::{exit, fork};
 use crate::client::Client;
 use crate::error::Error;
 use std::ffi::c_char;
@@ -46,6 +46,9 @@ pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>
 ///     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
+/// A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
+/// for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
+///
 /// Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
 /// the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
 ///
@@ -66,6 +69,7 @@ pub unsafe extern "C" fn mona_client_new(
         // SAFETY: the caller's promise.
         let config = unsafe { input::optional_text(config_json, "config_json") }?;
         fork::watch();
+        exit::watch();
         let (client, answer) = Client::new(config);
         if let Some(client) = client {
             let handle = Box::new(mona_client {

@@ -7,6 +7,7 @@
 pub mod asynchronous;
 pub mod background;
 pub mod descriptors;
+mod exit;
 pub mod fork;
 mod guard;
 mod input;

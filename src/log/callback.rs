@@ -43,6 +43,11 @@ pub fn set(callback: Option<Arc<dyn Callback>>, lowest: i32) {
     drop(last);
 }
 
+/// Has the callback called no more, without destroying it.
+pub fn silence() {
+    LOWEST.store(NONE, SeqCst);
+}
+
 /// Whether there is one, and if so, whether it wants records of this level.
 pub fn wants(level: Level) -> Option<bool> {
     match LOWEST.load(SeqCst) {

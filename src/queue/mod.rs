@@ -13,6 +13,7 @@ mod buffer;
 mod durable;
 mod endpoint;
 mod enqueue;
+mod exit;
 mod latency;
 mod outcome;
 mod report;
@@ -23,6 +24,7 @@ mod statistics;
 mod worker;
 
 pub use enqueue::Enqueuer;
+pub use exit::at_exit;
 pub use report::Reporter;
 pub use statistics::markdown;
 pub use worker::Delivery;
@@ -107,6 +109,7 @@ impl Queue {
             state.started = true;
             state.flusher = self.start_flushing()?;
             state.endpoint.join(self);
+            self.mark_used();
         }
         Ok(state)
     }

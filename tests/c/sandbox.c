@@ -66,6 +66,12 @@ char *sandbox_requests(void)
     return ask("GET", "/sandbox/requests", "");
 }
 
+void sandbox_forget_rules(void)
+{
+    char answer[4096];
+    ask("DELETE", "/sandbox/rules", "", answer);
+}
+
 long sandbox_count(const char *name)
 {
     char *answer = ask("GET", "/sandbox/health", ""), key[64];

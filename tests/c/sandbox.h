@@ -15,6 +15,9 @@ void sandbox_reset(void);
 /* The answer to GET /sandbox/requests, for the caller to free. */
 char *sandbox_requests(void);
 
+/* Forgets all fault rules. */
+void sandbox_forget_rules(void);
+
 /* One of the numbers of GET /sandbox/health, such as "requests" or "messages". */
 long sandbox_count(const char *name);
 

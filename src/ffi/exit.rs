@@ -1,0 +1,18 @@
+//! Tells the library that the program ends.
+
+use super::guard::quiet;
+use crate::queue;
+use once_cell::sync::OnceCell;
+
+static REGISTERED: OnceCell<()> = OnceCell::new();
+
+/// Has what waits in memory delivered at the normal end of the program.
+pub fn watch() {
+    REGISTERED.get_or_init(|| {
+        extern "C" fn at_exit() {
+            quiet((), queue::at_exit);
+        }
+        // SAFETY: the handler stays valid because the library is never unloaded, and no panic leaves it.
+        unsafe { libc::atexit(at_exit) };
+    });
+}
