@@ -15,6 +15,9 @@ use std::time::Duration;
 /// The most bytes that an answer may have.
 const RESPONSE_LIMIT: usize = 64 << 20;
 
+/// No more of a tenant is shown that cannot be one.
+const MOST_SHOWN: usize = 64;
+
 /// Where a request goes.
 #[derive(Clone, Copy)]
 pub enum Endpoint {
@@ -63,7 +66,9 @@ impl Account {
 
     /// Tells the endpoint of messages from others. Not for any eyes: may hold the API key.
     pub fn endpoint(&self) -> String {
-        self.url(Endpoint::Export, self.configured_user())
+        // Where no request can be sent to, none is.
+        let url = self.url(Endpoint::Export, self.configured_user());
+        url.unwrap_or_default()
     }
 
     /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.
@@ -120,9 +125,9 @@ impl Account {
     ) -> Result<Response, Error> {
         let context = self.context(deadline);
         let token = self.session.token(&context, Need::Call)?;
-        let url = self.url(endpoint, &self.user_id(token.tenant.as_deref())?);
-        let send = |bearer| {
-            self.transport.post(Request {
+        let url = self.url(endpoint, &self.user_id(token.tenant.as_deref())?)?;
+        let send = |bearer: Option<&Secret>| {
+            let mut response = self.transport.post(Request {
                 server: endpoint.server(),
                 url: &url,
                 bearer,
@@ -130,7 +135,11 @@ impl Account {
                 body: body.clone(),
                 response_limit,
                 deadline,
-            })
+            })?;
+            if let Some(bearer) = bearer.filter(|_| !response.ok()) {
+                response.conceal(bearer);
+            }
+            Ok(response)
         };
         let response = send(token.access.as_ref())?;
         if response.status != 401 || !self.session.renewable() {
@@ -163,7 +172,7 @@ impl Account {
             })
     }
 
-    fn url(&self, endpoint: Endpoint, user_id: &str) -> String {
+    fn url(&self, endpoint: Endpoint, user_id: &str) -> Result<String, Error> {
         let config = &self.config;
         let scheme = if config.should_use_ssl {
             "https"
@@ -173,7 +182,7 @@ impl Account {
         match endpoint {
             Endpoint::Export => {
                 if let Some(url) = &config.override_rest_api_full_url {
-                    return url.clone();
+                    return Ok(url.clone());
                 }
                 let path = match (self.authenticated, config.use_send_event_endpoint) {
                     (true, false) => "export",
@@ -181,20 +190,42 @@ impl Account {
                     (false, false) => "monaExport",
                     (false, true) => "monaSendEvent",
                 };
-                match &config.override_rest_api_host {
+                Ok(match &config.override_rest_api_host {
                     Some(host) => format!("{scheme}://{host}/{path}"),
-                    None => format!("{scheme}://incoming{user_id}.monalabs.io/{path}"),
-                }
+                    None => format!("{scheme}://{}/{path}", host("incoming", user_id)?),
+                })
             }
             Endpoint::App(path) => {
                 if let Some(url) = &config.override_app_server_full_url {
-                    return format!("{}{path}", url.trim_end_matches('/'));
+                    return Ok(format!("{}{path}", url.trim_end_matches('/')));
                 }
-                match &config.override_app_server_host {
+                Ok(match &config.override_app_server_host {
                     Some(host) => format!("{scheme}://{host}{path}"),
-                    None => format!("{scheme}://api{user_id}.monalabs.io{path}"),
-                }
+                    None => format!("{scheme}://{}{path}", host("api", user_id)?),
+                })
             }
         }
     }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        self.session.release();
+    }
+}
+
+/// A server of Mona's for one tenant. Whatever the tenant is called, no request, and no token in it, leaves for a
+/// host elsewhere.
+fn host(server: &str, user_id: &str) -> Result<String, Error> {
+    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    if user_id.bytes().all(harmless) {
+        return Ok(format!("{server}{user_id}.monalabs.io"));
+    }
+    let shown: String = user_id.chars().take(MOST_SHOWN).collect();
+    Err(Error::Authentication {
+        message: format!(
+            "The tenant {shown:?} cannot be part of a host's name: give user_id, or override the hosts"
+        ),
+        retriable: false,
+    })
 }

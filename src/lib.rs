@@ -17,6 +17,7 @@ pub mod status;
 mod account;
 mod asynchronous;
 mod auth;
+mod environment;
 mod events;
 mod export;
 mod factors;

@@ -29,6 +29,14 @@ pub fn words(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
 }
 
+/// No more of a server's words is kept, or repeated for each of many messages.
+const BRIEF: usize = 1024;
+
+/// The beginning of a text that may be very long.
+pub fn brief(text: &str) -> String {
+    text.chars().take(BRIEF).collect()
+}
+
 /// A text as a JSON value.
 pub fn text(text: &str) -> Box<RawValue> {
     serde_json::value::to_raw_value(text).unwrap_or_default()

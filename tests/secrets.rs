@@ -48,7 +48,11 @@ fn secret_token() -> Value {
 /// Servers that fail in every way, some quoting what they were sent.
 fn servers() -> Vec<Sandbox> {
     let quoting = json!({"errors": [format!("secret {CANARY}-secret is wrong")]});
+    // Error texts are cut off somewhere: never within a secret, whose beginning would remain.
+    let late =
+        |before: usize| json!({"errors": [format!("{}{CANARY}-secret", "x".repeat(before))]});
     [
+        json!([{"path": LOGIN, "status": 401, "json": late(490)}]),
         json!([{"path": LOGIN, "json": secret_token()}]),
         json!([{"path": LOGIN, "json": secret_token()}, {"path": REFRESH, "status": 400, "json": {"errors": [format!("{CANARY}-refresh is used up")]}}]),
         json!([{"path": LOGIN, "status": 401, "json": quoting}]),
@@ -61,6 +65,15 @@ fn servers() -> Vec<Sandbox> {
     .into()
 }
 
+/// A server that quotes the token.
+fn echo() -> Sandbox {
+    let token = format!("{CANARY}-manual");
+    let said = json!({"topLevelError": format!("no: {token}"), "error_message": [token]});
+    canned(
+        json!([{"path": "/export", "status": 400, "json": said}, {"path": "/configs", "status": 500, "json": said}]),
+    )
+}
+
 #[test]
 fn no_secret_is_ever_printed() {
     let servers = servers();
@@ -69,7 +82,8 @@ fn no_secret_is_ever_printed() {
         .iter()
         .map(|server| config(server, secrets.clone()))
         .collect();
-    configs.push(config(&servers[0], json!({"access_token": format!("{CANARY}-manual"), "user_id": "u", "logging_level": "DEBUG"})));
+    let echo = echo();
+    configs.push(config(&echo, json!({"access_token": format!("{CANARY}-manual"), "user_id": "u", "logging_level": "DEBUG"})));
     configs.push(config(
         &servers[0],
         json!({"access_token": format!("{CANARY}\u{1}"), "user_id": "u", "logging_level": "DEBUG"}),

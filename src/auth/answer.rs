@@ -2,16 +2,22 @@
 
 use super::token::lifetime;
 use super::{Context, SERVER, Token};
-use crate::config::Secret;
+use crate::config::{Erased, Secret};
 use crate::error::{Error, is_retriable_status};
 use crate::transport::{Request, Response};
+use bytes::Bytes;
+use serde::Serialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 /// More than any token answer has.
 const RESPONSE_LIMIT: usize = 1 << 20;
 
 /// How much of a server's error text is passed on.
 const MAX_ERROR_TEXT: usize = 500;
+
+/// Room for a login's body: one that grows would leave a copy behind.
+pub const BODY_BYTES: usize = 8 * 1024;
 
 /// A failed attempt.
 pub struct Attempt {
@@ -32,12 +38,20 @@ impl Attempt {
     }
 }
 
+/// The JSON body of a request for a token; its memory is cleared when it has been sent.
+pub fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(BODY_BYTES));
+    // Strings under constant keys: there is nothing that could fail.
+    let _ = serde_json::to_writer(&mut *text, body);
+    text
+}
+
 /// Asks for a token. `secret` never shows in an error, should the server quote it.
 pub fn ask(
     context: &Context,
     url: &str,
     content_type: &'static str,
-    body: String,
+    body: Zeroizing<Vec<u8>>,
     secret: Option<&Secret>,
 ) -> Result<Token, Attempt> {
     let request = Request {
@@ -45,19 +59,19 @@ pub fn ask(
         url,
         bearer: None,
         content_type,
-        body: body.into(),
+        body: Bytes::from_owner(body),
         response_limit: RESPONSE_LIMIT,
         deadline: context.deadline,
     };
     let response = context.transport.post(request);
-    let response =
+    let mut response =
         response.map_err(|error| Attempt::failed(&error.to_string(), error.retriable()))?;
-    token(&response).map_err(|(said, repeat)| {
+    let answered = token(&response);
+    response.erase();
+    answered.map_err(|(said, repeat)| {
+        // In this order: the part of a secret that is cut off at the end would not be recognised.
+        let said = secret.and_then(|s| s.conceal_in(&said)).unwrap_or(said);
         let said: String = said.chars().take(MAX_ERROR_TEXT).collect();
-        let said = match secret {
-            Some(secret) => said.replace(secret.reveal(), "(secret)"),
-            None => said,
-        };
         Attempt::failed(&said, repeat)
     })
 }
@@ -68,6 +82,7 @@ fn token(response: &Response) -> Result<Token, (String, bool)> {
     let Ok(answer) = serde_json::from_str::<Value>(&response.text()) else {
         return Err((format!("the answer (status {status}) is not JSON"), true));
     };
+    let answer = Erased(answer);
     if !response.ok() {
         let said = told(&answer).unwrap_or_else(|| format!("status {status}"));
         return Err((said, is_retriable_status(status)));

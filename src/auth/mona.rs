@@ -1,14 +1,27 @@
 //! Mode `MONA`: an API key and its secret for a short-lived token, which a refresh token renews.
 
-use super::answer::{Attempt, ask};
+use super::answer::{Attempt, ask, json};
 use super::{Authenticator, Context, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::transport::JSON;
-use serde_json::json;
+use serde::Serialize;
 use std::sync::Arc;
 
 struct MonaLogin(Identity);
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Login<'a> {
+    client_id: Option<&'a str>,
+    secret: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Refresh<'a> {
+    refresh_token: &'a str,
+}
 
 pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
     let refresh_url = config
@@ -30,15 +43,15 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
 impl Authenticator for MonaLogin {
     fn login(&self, context: &Context) -> Result<Token, Attempt> {
         let identity = &self.0;
-        let body = json!({
-            "clientId": identity.api_key.as_ref().map(Secret::reveal),
-            "secret": identity.secret.as_ref().map(Secret::reveal),
-        });
+        let body = Login {
+            client_id: identity.api_key.as_ref().map(Secret::reveal),
+            secret: identity.secret.as_ref().map(Secret::reveal),
+        };
         ask(
             context,
             &identity.login_url,
             JSON,
-            body.to_string(),
+            json(&body),
             identity.secret.as_ref(),
         )
     }
@@ -46,8 +59,10 @@ impl Authenticator for MonaLogin {
     fn refresh(&self, context: &Context, old: &Token) -> Option<Result<Token, Attempt>> {
         let url = self.0.refresh_url.as_ref()?;
         let refresh = old.refresh.as_ref()?;
-        let body = json!({"refreshToken": refresh.reveal()});
-        Some(ask(context, url, JSON, body.to_string(), Some(refresh)))
+        let body = Refresh {
+            refresh_token: refresh.reveal(),
+        };
+        Some(ask(context, url, JSON, json(&body), Some(refresh)))
     }
 
     fn renewable(&self) -> bool {

@@ -1,11 +1,12 @@
 //! Mode `OIDC`: the client credentials of an OpenID Connect provider.
 
-use super::answer::{Attempt, ask};
+use super::answer::{Attempt, BODY_BYTES, ask};
 use super::{Authenticator, Context, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::transport::FORM;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 struct ClientCredentials(Identity);
 
@@ -26,7 +27,7 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
 impl Authenticator for ClientCredentials {
     fn login(&self, context: &Context) -> Result<Token, Attempt> {
         let identity = &self.0;
-        let mut form = form_urlencoded::Serializer::new(String::new());
+        let mut form = form_urlencoded::Serializer::new(String::with_capacity(BODY_BYTES));
         for (name, value) in [
             ("client_id", identity.api_key.as_ref().map(Secret::reveal)),
             (
@@ -44,7 +45,7 @@ impl Authenticator for ClientCredentials {
             context,
             &identity.login_url,
             FORM,
-            form.finish(),
+            Zeroizing::new(form.finish().into_bytes()),
             identity.secret.as_ref(),
         )
     }

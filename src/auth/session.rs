@@ -79,6 +79,18 @@ impl Session {
             .clone()
     }
 
+    /// To be called when a client ends: a session that has no token to keep goes with its last client, and what is
+    /// secret in it too.
+    pub fn release(self: &Arc<Session>) {
+        let Some(sessions) = SHARED.current() else {
+            return;
+        };
+        // The client's own and the table's.
+        let last =
+            |session: &Arc<Session>| Arc::ptr_eq(session, self) && Arc::strong_count(session) <= 2;
+        lock(sessions).retain(|_, session| !last(session) || session.worth_keeping());
+    }
+
     /// This session as a forked child begins it: with the token, if nobody was changing it just then.
     fn inherited(&self) -> Option<Session> {
         let token = self.state.try_lock().ok()?.token.clone();

@@ -84,7 +84,8 @@ fn seconds_until(date: &str) -> Option<f64> {
 fn tenant(jwt: &str) -> Option<String> {
     let payload = base64url(jwt.split('.').nth(1)?)?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims.get("tenantId")?.as_str().map(str::to_owned)
+    let tenant = claims.get("tenantId")?.as_str()?;
+    (!tenant.is_empty()).then(|| tenant.to_owned())
 }
 
 /// Decodes base64url, with or without padding.

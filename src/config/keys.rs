@@ -71,7 +71,7 @@ settings! {
         secret: Option<Secret> = None, env ["MONA_SDK_SECRET", "MONA_SDK_OIDC_CLIENT_SECRET"], from "mona_sdk 0.0.51",
             "The secret that belongs to `api_key` (in mode `OIDC` the client secret).";
         user_id: Option<String> = None, env ["MONA_SDK_USER_ID"], from "mona_sdk 0.0.51",
-            "The tenant. Taken from the access token's `tenantId` where it is not given; required in every `auth_mode` but `MONA`.";
+            "The tenant. Letters, digits, `-`, `_` and `.` where it becomes part of a host's name. Taken from the access token's `tenantId` where it is not given; required in every `auth_mode` but `MONA`.";
     }
     "Failures" {
         raise_authentication_exceptions: bool = false, env ["MONA_SDK_RAISE_AUTHENTICATION_EXCEPTIONS"], from "mona_sdk 0.0.51",
@@ -127,7 +127,7 @@ settings! {
         enable_deprecation_warnings_on_export_timestamp: bool = false, env ["MONA_SDK_ENABLE_DEPRECATION_WARNINGS_ON_EXPORT_TIMESTAMP"], from "mona_sdk 0.0.58 (environment only)",
             "Log a warning for each call with a message that uses `exportTimestamp`.";
         should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
-            "Write messages that the service rejected to the log, at level ERROR, whole.";
+            "Write messages that the service rejected to the log, at level ERROR, whole (up to 1 MiB).";
         default_sampling_rate: f64 = 1.0, [-1e300 to 1e300], env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
             "Share of messages that is kept, for classes without a rate of their own: 0 keeps none, 1 keeps all.";
         context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",

@@ -2,22 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod document;
+mod erased;
 mod keys;
 mod nearest;
 mod setting;
 
 pub use document::markdown;
+pub use erased::Erased;
 pub use keys::{Config, QueueConfig, keys};
 pub(crate) use nearest::did_you_mean;
 pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync};
 
+use crate::environment;
 use crate::error::Error;
 use serde_json::{Map, Value};
 
 impl Config {
     /// Reads the configuration object; what it leaves out comes from the process's environment.
     pub fn from_json(text: Option<&str>) -> Result<Config, Error> {
-        Config::read(text, &|name| std::env::var(name).ok())
+        Config::read(text, &environment::variable)
     }
 
     /// As [`Config::from_json`], with an environment of the caller's.
@@ -25,9 +28,12 @@ impl Config {
         text: Option<&str>,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Config, Error> {
-        let object = match text {
+        let document = match text {
             Some(text) => parse(text)?,
-            None => Map::new(),
+            None => Erased(Map::new().into()),
+        };
+        let Value::Object(object) = &*document else {
+            return Err(invalid("$ must be an object"));
         };
         for name in object.keys() {
             if !keys().any(|key| key.name == name) {
@@ -37,7 +43,7 @@ impl Config {
                 )));
             }
         }
-        let config = Config::resolve(&object, environment)?;
+        let config = Config::resolve(object, environment)?;
         config.check()?;
         Ok(config)
     }
@@ -59,14 +65,14 @@ impl Config {
     }
 }
 
-fn parse(text: &str) -> Result<Map<String, Value>, Error> {
-    let invalid = |problem: String| Error::Initialization(format!("config_json: {problem}"));
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(invalid("$ must be an object".into())),
-        // The parser's text names a place and never a value.
-        Err(error) => Err(invalid(format!("not valid JSON: {error}"))),
-    }
+fn parse(text: &str) -> Result<Erased, Error> {
+    let value = serde_json::from_str(text).map(Erased);
+    // The parser's text names a place and never a value.
+    value.map_err(|error| invalid(&format!("not valid JSON: {error}")))
+}
+
+fn invalid(problem: &str) -> Error {
+    Error::Initialization(format!("config_json: {problem}"))
 }
 
 #[cfg(test)]

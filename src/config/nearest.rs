@@ -10,6 +10,10 @@ pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>)
 
 /// The known name with the fewest edits between it and `name`, if it is not too far off.
 pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    // A name twice as long is too far off, and comparing it may take for ever.
+    let comparable = |candidate: &&str| name.len() <= candidate.len() * 2;
+    let mut known = known.filter(comparable).peekable();
+    known.peek()?;
     let lower = name.to_lowercase();
     known
         .map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate))
@@ -47,6 +51,12 @@ mod tests {
         assert_eq!(edits("kitten", "sitting"), 3);
         assert_eq!(edits("", "abc"), 3);
         assert_eq!(edits("same", "same"), 0);
+    }
+
+    #[test]
+    fn a_very_long_name_is_not_compared() {
+        let long = "u".repeat(100_000_000);
+        assert_eq!(nearest(&long, ["user_id"; 100].into_iter()), None);
     }
 
     #[test]

@@ -32,7 +32,33 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// A text of another's, without this secret should it quote it: as it is, as a part of JSON, or of a form.
+    pub fn conceal_in(&self, text: &str) -> Option<String> {
+        if self.is_empty() {
+            return None;
+        }
+        let json = Zeroizing::new(serde_json::to_string(self.reveal()).unwrap_or_default());
+        let form: Zeroizing<String> =
+            Zeroizing::new(form_urlencoded::byte_serialize(self.reveal().as_bytes()).collect());
+        let json = json
+            .get(1..json.len().saturating_sub(1))
+            .unwrap_or_default();
+        let plain = self.reveal();
+        let others = [json, &form].into_iter().filter(|other| *other != plain);
+        let mut concealed: Option<String> = None;
+        for spelling in others.chain([plain]) {
+            let before = concealed.as_deref().unwrap_or(text);
+            if before.contains(spelling) {
+                concealed = Some(before.replace(spelling, HIDDEN));
+            }
+        }
+        concealed
+    }
 }
+
+/// What stands in a secret's place.
+const HIDDEN: &str = "(secret)";
 
 impl Hash for Secret {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -42,7 +68,7 @@ impl Hash for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("(secret)")
+        f.write_str(HIDDEN)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::raw::{self, Members};
 use crate::transport::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 
 /// Said where the service's own words are missing.
 const GENERIC: &str = "Failed to send the batch to Mona's servers";
@@ -100,7 +101,11 @@ impl Verdict {
             Some((index, raw::words(reason)))
         };
         let named: Option<Vec<_>> = entries.iter().map(entry).collect();
-        named.filter(|named| named.len() == self.failed)
+        let distinct = |named: &Vec<(usize, String)>| {
+            let indices: BTreeSet<_> = named.iter().map(|(index, _)| index).collect();
+            indices.len() == named.len()
+        };
+        named.filter(|named| named.len() == self.failed && distinct(named))
     }
 
     /// The failure of the call, if any message failed.
@@ -143,6 +148,13 @@ fn judge(response: &Response, sent: usize, answer: &Members) -> (usize, Reasons)
 }
 
 fn repeat(staged: &Staged, reason: &RawValue) -> Vec<(String, Box<RawValue>)> {
+    let words = raw::words(reason);
+    let short = raw::brief(&words);
+    let reason = if short == words {
+        reason
+    } else {
+        &raw::text(&short)
+    };
     let sent = staged.indices.iter();
     sent.map(|index| (index.to_string(), reason.to_owned()))
         .collect()
@@ -251,6 +263,25 @@ mod tests {
             (503, "", (3, generic(503))),
         ] {
             assert_eq!(verdict(status, body, 3), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_not_repeated_for_each_message() {
+        let staged = Staged {
+            indices: (0..1000).collect(),
+            rejected: vec![(1000, "no object".into())],
+            ..Staged::default()
+        };
+        for long in [
+            "\"x\"".replace('x', &"x".repeat(100_000)),
+            format!("[{:?}]", "x".repeat(100_000)),
+        ] {
+            let body = format!(r#"{{"topLevelError":{long}}}"#);
+            let verdict = Verdict::of(&Response::with(400, &body), 1000).with_local(&staged);
+            let document = serde_json::to_string(&verdict.reasons).unwrap();
+            assert!(document.len() < 2_000_000, "{}", document.len());
+            assert_eq!(verdict.failed, 1001);
         }
     }
 

@@ -14,7 +14,7 @@ use std::ffi::c_char;
 ///
 /// @param client         The client.
 /// @param messages_json  As for `mona_export_json`.
-/// @param messages_len   Its length in bytes; negative: it is NUL-terminated.
+/// @param messages_len   Its length in bytes, less than 4 GiB; negative: it is NUL-terminated.
 /// @param options_json   NULL, or an object: `default_action` (text) and `filter_none_fields` (boolean), as for
 ///     `mona_export_json`. NUL-terminated.
 /// @param out_json       May be NULL. Receives a document, to be freed with `mona_string_free`:

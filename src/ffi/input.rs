@@ -45,8 +45,11 @@ pub unsafe fn payload<'a>(
         // SAFETY: NULL, or by the caller's promise NUL-terminated.
         return unsafe { text(json, argument) };
     }
-    let len = isize::try_from(len)
-        .map_err(|_| Error::argument(argument, "its length is beyond the address space"))?;
+    // Places in payloads have 32 bits, and slices have no more than `isize::MAX` bytes.
+    let len = u32::try_from(len).ok().map(isize::try_from);
+    let Some(Ok(len)) = len else {
+        return Err(Error::argument(argument, "must have less than 4 GiB"));
+    };
     // SAFETY: not NULL, and by the caller's promise `len` unchanging bytes, no more than `isize::MAX`.
     let bytes = unsafe { std::slice::from_raw_parts(json.cast::<u8>(), len.unsigned_abs()) };
     utf8(bytes, argument)

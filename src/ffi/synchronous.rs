@@ -12,7 +12,7 @@ use std::ffi::c_char;
 /// @param messages_json  One message object or an array of them, UTF-8:
 ///     `{"message": {...}, "contextClass": "...", "contextId"?, "exportTimestamp"?, "sendTimestamp"?, "action"?, "sampleConfigName"?}`.
 ///     Values travel byte for byte. A message without a timestamp gets the time of the call.
-/// @param messages_len   Its length in bytes; negative: it is NUL-terminated.
+/// @param messages_len   Its length in bytes, less than 4 GiB; negative: it is NUL-terminated.
 /// @param options_json   NULL, or an object: `default_action` (text: the action of messages without one),
 ///     `filter_none_fields` (boolean: overrides the client's), `timeout_ms` (whole number: bounds the
 ///     whole call, login and resend included). NUL-terminated.
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn mona_export_json(
 /// @param service       Name of the service, which is that of the method of the Python package; NUL-terminated.
 ///     docs/services.md lists them all with their arguments.
 /// @param args_json     Its arguments: one object, UTF-8.
-/// @param args_len      Its length in bytes; negative: it is NUL-terminated.
+/// @param args_len      Its length in bytes, less than 4 GiB; negative: it is NUL-terminated.
 /// @param options_json  NULL, or an object: `timeout_ms` (whole number: bounds the whole call, login and
 ///     resend included). NUL-terminated.
 /// @param out_json      May be NULL. Receives a document, to be freed with `mona_string_free`:

@@ -33,6 +33,9 @@ impl Level {
     }
 }
 
+/// No record tells more, whatever a server answered.
+const MOST_BYTES: usize = 1 << 20;
+
 /// A client's log.
 #[derive(Clone)]
 pub struct Logger {
@@ -63,7 +66,7 @@ pub struct Later<'a> {
 impl Logger {
     pub fn new(config: &Config, events: Arc<Events>) -> Self {
         Logger {
-            name: config.logger_name.clone(),
+            name: one_line(&config.logger_name),
             threshold: config.logging_level.as_deref().and_then(threshold),
             told: match config.log_events {
                 LogEvents::None => None,
@@ -143,17 +146,26 @@ impl Drop for Later<'_> {
     }
 }
 
-/// The text with its control characters escaped, so that it can forge no other record.
+/// The text with those characters escaped that could forge another record, or change the order of this one.
 fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
+    let mut line = String::with_capacity(text.len().min(MOST_BYTES));
     for character in text.chars() {
-        if character.is_control() {
+        if line.len() >= MOST_BYTES {
+            line.push('…');
+            break;
+        }
+        if character.is_control() || rearranges(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
         }
     }
     line
+}
+
+/// Separators of lines and paragraphs, and marks that change the direction in which text is shown.
+fn rearranges(character: char) -> bool {
+    matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes to standard error without its lock, which a forked child may inherit held. A host without standard
@@ -191,6 +203,19 @@ mod tests {
         [Level::Debug, Level::Info, Level::Warning, Level::Error]
             .map(|level| lowest.is_some_and(|lowest| level as u32 >= lowest))
             .to_vec()
+    }
+
+    #[test]
+    fn no_text_forges_a_record_or_its_order() {
+        assert_eq!(
+            one_line("a\r\nERROR:b\x1b[2J\u{85}\u{2028}\u{202e}\u{2066}é"),
+            "a\\r\\nERROR:b\\u{1b}[2J\\u{85}\\u{2028}\\u{202e}\\u{2066}é"
+        );
+    }
+
+    #[test]
+    fn no_record_is_longer_than_a_megabyte() {
+        assert!(one_line(&"\0".repeat(3 << 20)).len() < MOST_BYTES + 10);
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Stage<'_> {
     ///
     /// Text that is not JSON, or holds neither an object nor an array, is an error that sends nothing.
     pub fn run(&self, text: &str) -> Result<Staged, Error> {
+        addressable(text.len())?;
         let mut staged = Staged::default();
         // Sizes that repeat from call to call let the allocator give the same pages again.
         let room = text.len().saturating_add(text.len() / 4 + 256);
@@ -80,6 +81,7 @@ impl Stage<'_> {
         }
         .and_then(|()| scanner.end())
         .map_err(|error| Error::argument(ARGUMENT, format!("not valid JSON: {error}")))?;
+        addressable(staged.body.len())?;
         Ok(staged)
     }
 
@@ -175,6 +177,17 @@ impl Staged {
     /// How many messages the caller gave.
     pub fn given(&self) -> usize {
         self.indices.len() + self.rejected.len() + self.sampled_out + self.empty
+    }
+}
+
+/// Places in texts have 32 bits: a larger one is refused as a whole, before any place is used.
+fn addressable(bytes: usize) -> Result<(), Error> {
+    match u32::try_from(bytes) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::argument(
+            ARGUMENT,
+            "the messages of a call must have less than 4 GiB, as given and as sent",
+        )),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, is_retriable_status};
 use crate::export::{Reasons, Verdict};
+use crate::raw;
 use crate::transport::Response;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl Outcome {
         let status = response.status;
         let verdict = Verdict::of(response, messages);
         let error = match &verdict.reasons {
-            Reasons::Text(text) => format!("status {status}: {text}"),
+            Reasons::Text(text) => format!("status {status}: {}", raw::brief(text)),
             _ => format!("status {status}"),
         };
         match status {
@@ -170,6 +171,21 @@ mod tests {
             let expected = vec![(1, r#"{"reason":"bad"}"#.to_owned())];
             assert_eq!(of(status, body), Outcome::Settled(expected));
         }
+    }
+
+    #[test]
+    fn a_long_answer_is_not_kept_for_each_message() {
+        let body = format!(r#"{{"topLevelError":"{}"}}"#, "x".repeat(100_000));
+        let Outcome::Settled(rejected) = of(418, &body) else {
+            panic!("not settled");
+        };
+        assert!(rejected.iter().all(|(_, reason)| reason.len() < 2000));
+    }
+
+    #[test]
+    fn a_message_that_is_named_twice_counts_for_nothing() {
+        let body = r#"{"failed":2,"failure_reasons":{"1":"a","1":"b"}}"#;
+        assert!(matches!(of(400, body), Outcome::Split { .. }));
     }
 
     #[test]

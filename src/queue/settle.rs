@@ -8,6 +8,7 @@ use super::outcome::Outcome;
 use super::state::{Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
+use crate::raw;
 use crate::sync::lock;
 use std::time::Duration;
 
@@ -19,9 +20,6 @@ const SUCCESSES_TO_RAISE: u32 = 100;
 
 /// After so many errors of the service in a row, one message of the batch is suspected.
 const SUSPICIONS_TO_SPLIT: u32 = 3;
-
-/// No more of a reason is kept.
-const MAX_REASON: usize = 1024;
 
 impl Queue {
     pub(super) fn settle(&self, batch: Batch, outcome: Outcome, logger: &Logger) {
@@ -111,8 +109,8 @@ impl Queue {
             state.latency.record(age_ms(now_ms, at_ms), 1);
         }
         for (index, reason) in rejected {
-            let context_id = context_id(batch.message(index));
-            let reason: String = reason.chars().take(MAX_REASON).collect();
+            let context_id = context_id(batch.message(index)).map(|id| raw::brief(&id));
+            let reason = raw::brief(&reason);
             log.log(
                 Level::Error,
                 format_args!(

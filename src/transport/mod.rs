@@ -16,6 +16,7 @@ pub use proxy::Proxies;
 pub use response::Response;
 
 use crate::config::{Config, Secret};
+use crate::environment;
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
@@ -28,6 +29,7 @@ use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// What distinguishes one connection pool from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,10 +107,9 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Transport {
     pub fn new(config: &Config) -> Self {
-        let variable = |name: &str| std::env::var(name).ok();
         let settings = Settings {
             connect_timeout: Duration::from_millis(config.connect_timeout_ms.into()),
-            proxies: Proxies::new(config.proxy.as_ref(), &variable),
+            proxies: Proxies::new(config.proxy.as_ref(), &environment::variable),
             ca_file: config.ca_file.clone(),
         };
         let mut pools = lock(POOLS.get(|_| Mutex::default()));
@@ -178,11 +179,11 @@ pub fn out_of_time(server: &'static str) -> Error {
 }
 
 fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
-    let mut value = HeaderValue::try_from(format!("Bearer {}", token.reveal())).map_err(|_| {
-        Error::Authentication {
-            message: "The access token has characters that no header can carry".into(),
-            retriable: false,
-        }
+    let text = Zeroizing::new(format!("Bearer {}", token.reveal()));
+    let value = HeaderValue::from_maybe_shared(Bytes::from_owner(text));
+    let mut value = value.map_err(|_| Error::Authentication {
+        message: "The access token has characters that no header can carry".into(),
+        retriable: false,
     })?;
     value.set_sensitive(true);
     Ok(value)

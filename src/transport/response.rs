@@ -1,10 +1,12 @@
 //! An answer, read whole within its limit.
 
 use super::failure;
+use crate::config::Secret;
 use crate::error::Error;
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
+use zeroize::Zeroize;
 
 pub struct Response {
     pub status: u16,
@@ -23,6 +25,20 @@ impl Response {
             body: body.into(),
             latin1: false,
         }
+    }
+
+    /// Hides a secret that the server quotes.
+    pub fn conceal(&mut self, secret: &Secret) {
+        if let Some(text) = secret.conceal_in(&self.text()) {
+            self.erase();
+            self.body = text.into_bytes();
+            self.latin1 = false;
+        }
+    }
+
+    /// Clears the memory of a body that held secrets.
+    pub fn erase(&mut self) {
+        self.body.zeroize();
     }
 
     /// Statuses that the Python package counts as success.

@@ -41,12 +41,27 @@ static void a_length_may_cut_short_or_include_a_nul(mona_client *client)
                mona_service_call(client, "get_config", "{}", 1, NULL, fresh()));
 }
 
+/* Refused by the number alone: nothing is read. */
+static void a_length_of_4_gib_is_refused(mona_client *client)
+{
+    const int64_t lengths[] = {INT64_C(1) << 32, INT64_C(1) << 40, INT64_MAX};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT,
+                   mona_export_json(client, MESSAGE, lengths[i], NULL, fresh()));
+        CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT,
+                   mona_enqueue_json(client, MESSAGE, lengths[i], NULL, fresh()));
+        CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT,
+                   mona_service_call(client, "get_config", "{}", lengths[i], NULL, fresh()));
+    }
+}
+
 int main(void)
 {
     mona_client *client = new_client(NULL);
     nothing_behind_the_length_is_read(client);
     any_negative_length_means_nul_terminated(client);
     a_length_may_cut_short_or_include_a_nul(client);
+    a_length_of_4_gib_is_refused(client);
     mona_client_free(client);
     fresh();
     return 0;
