@@ -1,5 +1,9 @@
 /* What a new user's first program does, in C that every standard and C++ compile. */
+#ifdef __cplusplus
+#include <mona.hpp>
+#else
 #include <mona.h>
+#endif
 #include <stdio.h>
 #include <string.h>
 
