@@ -68,8 +68,7 @@ char *sandbox_requests(void)
 
 void sandbox_forget_rules(void)
 {
-    char answer[4096];
-    ask("DELETE", "/sandbox/rules", "", answer);
+    free(ask("DELETE", "/sandbox/rules", ""));
 }
 
 long sandbox_count(const char *name)
