@@ -79,11 +79,15 @@ fn version_macros() -> Result<String, env::VarError> {
         env::var("CARGO_PKG_VERSION_PATCH")?,
     );
     Ok(format!(
-        "\n/** The version of the library that this header describes. */\n\
+        "\n/** The version of the library that this header describes: its first part, */\n\
          #define MONA_VERSION_MAJOR {major}\n\
+         /** its second part, */\n\
          #define MONA_VERSION_MINOR {minor}\n\
+         /** its third part, */\n\
          #define MONA_VERSION_PATCH {patch}\n\
+         /** the whole as text, */\n\
          #define MONA_VERSION_STRING \"{major}.{minor}.{patch}\"\n\
+         /** and as a number that can be compared, with a byte for each part. */\n\
          #define MONA_VERSION_NUMBER ((MONA_VERSION_MAJOR << 16) | (MONA_VERSION_MINOR << 8) | MONA_VERSION_PATCH)"
     ))
 }

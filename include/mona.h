@@ -19,11 +19,15 @@
 
 #include <stdint.h>
 
-/** The version of the library that this header describes. */
+/** The version of the library that this header describes: its first part, */
 #define MONA_VERSION_MAJOR 0
+/** its second part, */
 #define MONA_VERSION_MINOR 1
+/** its third part, */
 #define MONA_VERSION_PATCH 0
+/** the whole as text, */
 #define MONA_VERSION_STRING "0.1.0"
+/** and as a number that can be compared, with a byte for each part. */
 #define MONA_VERSION_NUMBER ((MONA_VERSION_MAJOR << 16) | (MONA_VERSION_MINOR << 8) | MONA_VERSION_PATCH)
 
 /**
@@ -117,9 +121,10 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The name of a status, such as `"MONA_OK"`; `"MONA_STATUS_UNKNOWN"` for any other number.
+ * The name of a status. Any thread may call this at any time.
  *
- * The text is static: it must not be freed. Any thread may call this at any time.
+ * @param status  Any number.
+ * @return Its name, such as `"MONA_OK"`, or `"MONA_STATUS_UNKNOWN"`. The text is static: it must not be freed.
  */
 const char *mona_status_name(mona_status status);
 
@@ -152,8 +157,10 @@ mona_status mona_client_new(const char *config_json,
                             char **out_json);
 
 /**
- * Whether the client is logged in (1) or not (0). A client that needs no login is always active; NULL and
- * a closed client never are. Never waits.
+ * Whether the client is logged in. Never waits.
+ *
+ * @param client  The client, or NULL.
+ * @return 1: it is, or needs no login. 0: it is not, or is closed, or is NULL.
  *
  * @pre `client` is NULL or a client that was not freed.
  */
@@ -185,6 +192,8 @@ mona_status mona_client_close(mona_client *client,
  * Closes it first and waits for calls of other threads that are under way, each of which its time-outs
  * bound. What is still enqueued is delivered for up to `queue.free_timeout_ms` (2,000 ms) and dropped then: to
  * wait longer, or to learn what was dropped, call `mona_client_close` before. Must be the last call on this client.
+ *
+ * @param client  The client, or NULL.
  *
  * @pre `client` is NULL or came from `mona_client_new` and was not freed yet.
  */
@@ -503,18 +512,23 @@ mona_status mona_after_fork_parent(void);
 mona_status mona_after_fork_child(void);
 
 /**
- * The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.
+ * The version of the loaded library as text.
+ *
+ * @return Such as `"0.1.0"`. The text is static: it must not be freed.
  */
 const char *mona_version_string(void);
 
 /**
- * The version of the loaded library as one number, comparable with `MONA_VERSION_NUMBER`.
+ * The version of the loaded library as one number.
+ *
+ * @return Comparable with `MONA_VERSION_NUMBER`: major, minor and patch version in a byte each, from high to low.
  */
 uint32_t mona_version_number(void);
 
 /**
- * The version of the binary interface of the loaded library: a program works with a library whose number
- * equals the `MONA_ABI_VERSION` it was compiled with.
+ * The version of the binary interface of the loaded library.
+ *
+ * @return A program works with a library for which this equals the `MONA_ABI_VERSION` it was compiled with.
  */
 uint32_t mona_abi_version(void);
 
@@ -522,6 +536,8 @@ uint32_t mona_abi_version(void);
  * Frees a document that this library returned through an `out_json`. NULL does nothing.
  *
  * Each document must be freed exactly once, with this function and no other. Any thread may do it.
+ *
+ * @param string  The document, or NULL.
  *
  * @pre `string` is NULL or came from this library and was not freed yet.
  */

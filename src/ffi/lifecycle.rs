@@ -84,8 +84,10 @@ pub unsafe extern "C" fn mona_client_new(
     unsafe { answering(out_json, call) }
 }
 
-/// Whether the client is logged in (1) or not (0). A client that needs no login is always active; NULL and
-/// a closed client never are. Never waits.
+/// Whether the client is logged in. Never waits.
+///
+/// @param client  The client, or NULL.
+/// @return 1: it is, or needs no login. 0: it is not, or is closed, or is NULL.
 ///
 /// # Safety
 /// `client` is NULL or a client that was not freed.
@@ -128,6 +130,8 @@ pub unsafe extern "C" fn mona_client_close(
 /// Closes it first and waits for calls of other threads that are under way, each of which its time-outs
 /// bound. What is still enqueued is delivered for up to `queue.free_timeout_ms` (2,000 ms) and dropped then: to
 /// wait longer, or to learn what was dropped, call `mona_client_close` before. Must be the last call on this client.
+///
+/// @param client  The client, or NULL.
 ///
 /// # Safety
 /// `client` is NULL or came from `mona_client_new` and was not freed yet.

@@ -31,9 +31,10 @@ pub const MONA_ERROR_CLOSED: mona_status = -7;
 /// A bug in the library. The host is safe: the call has ended and the client can still be used.
 pub const MONA_ERROR_INTERNAL: mona_status = -8;
 
-/// The name of a status, such as `"MONA_OK"`; `"MONA_STATUS_UNKNOWN"` for any other number.
+/// The name of a status. Any thread may call this at any time.
 ///
-/// The text is static: it must not be freed. Any thread may call this at any time.
+/// @param status  Any number.
+/// @return Its name, such as `"MONA_OK"`, or `"MONA_STATUS_UNKNOWN"`. The text is static: it must not be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_status_name(status: mona_status) -> *const c_char {
     let name = quiet(None, || Status::from_code(status));

@@ -7,6 +7,8 @@ use std::ffi::{CString, c_char};
 ///
 /// Each document must be freed exactly once, with this function and no other. Any thread may do it.
 ///
+/// @param string  The document, or NULL.
+///
 /// # Safety
 /// `string` is NULL or came from this library and was not freed yet.
 #[unsafe(no_mangle)]

@@ -8,13 +8,17 @@ const VERSION: &CStr =
         Err(_) => c"",
     };
 
-/// The version of the loaded library, such as `"0.1.0"`. The text is static: it must not be freed.
+/// The version of the loaded library as text.
+///
+/// @return Such as `"0.1.0"`. The text is static: it must not be freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_version_string() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The version of the loaded library as one number, comparable with `MONA_VERSION_NUMBER`.
+/// The version of the loaded library as one number.
+///
+/// @return Comparable with `MONA_VERSION_NUMBER`: major, minor and patch version in a byte each, from high to low.
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_version_number() -> u32 {
     let part = |text: &str| text.parse::<u32>().unwrap_or_default();
@@ -23,8 +27,9 @@ pub extern "C" fn mona_version_number() -> u32 {
         | part(env!("CARGO_PKG_VERSION_PATCH"))
 }
 
-/// The version of the binary interface of the loaded library: a program works with a library whose number
-/// equals the `MONA_ABI_VERSION` it was compiled with.
+/// The version of the binary interface of the loaded library.
+///
+/// @return A program works with a library for which this equals the `MONA_ABI_VERSION` it was compiled with.
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_abi_version() -> u32 {
     MONA_ABI_VERSION

@@ -6,7 +6,7 @@ mod request;
 mod response;
 mod table;
 
-pub use document::markdown;
+pub use document::{index, page};
 pub use response::Outcome;
 pub use table::{SERVICES, Service};
 

@@ -4,6 +4,8 @@
 
 mod licences;
 
+use mona::services::{self, SERVICES};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -40,8 +42,20 @@ fn the_page_of_statistics_is_what_their_table_says() {
 }
 
 #[test]
-fn the_page_of_services_is_what_their_table_says() {
-    check("docs/services.md", &mona::services::markdown());
+fn the_pages_of_services_are_what_their_table_says() {
+    check("docs/services.md", &services::index());
+    let pages = SERVICES.iter().map(|service| {
+        let file = format!("{}.md", service.name);
+        check(&format!("docs/services/{file}"), &services::page(service));
+        file
+    });
+    let pages: BTreeSet<String> = pages.collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/services");
+    let files = fs::read_dir(folder).unwrap();
+    let found: BTreeSet<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(found, pages);
 }
 
 #[test]
