@@ -247,7 +247,7 @@ func (c *Client) Flush(ctx context.Context) error {
 }
 
 // Close delivers what is enqueued until the context's deadline; later calls give ErrClosed. The Document tells what was left.
-// A program that enqueues calls it before it ends, because Go runs no finalizers then.
+// A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
 func (c *Client) Close(ctx context.Context) (*Document, error) {
 	defer runtime.KeepAlive(c)
 	wait := C.int64_t(-1)

@@ -86,17 +86,10 @@ const milliseconds = (timeout) => (timeout == null ? -1 : Math.trunc(timeout));
 
 /** A mona_client, its calls under way, and the socket that tells of their ends. */
 class Handle {
-  static #open = new Set();
-  static {
-    // Delivers what is enqueued when the program ends: then there is no loop any more that could be blocked.
-    process.on('exit', () => Handle.#open.forEach(({ client }) => mona.close(client, 2000, [null])));
-  }
-
   constructor(client) {
     this.client = client;
     this.waiting = new Map();
     this.tag = 0;
-    Handle.#open.add(this);
   }
 
   /** Starts a call; the promise of what its event says. The owner is not collected before that. */
@@ -136,7 +129,6 @@ class Handle {
 
   /** Freeing may take a moment, since it delivers what is still enqueued: a thread of the pool does it. */
   free() {
-    Handle.#open.delete(this);
     this.socket?.destroy();
     mona.free.async(this.client, () => {});
   }

@@ -207,11 +207,9 @@ module Mona
     # How the background delivery is going: docs/statistics.md.
     def stats = Library.call(:stats_json, @client).checked
 
-    # Freeing delivers what is still enqueued. The collector must not wait for that, the end of the program may.
-    def self.finalizer(client)
-      free = -> { Library[:client_free].call(client) }
-      proc { @exiting ? free.call : Thread.new(&free) }
-    end
+    # Freeing delivers what is still enqueued, which the collector must not wait for. At the end of the program libmona itself
+    # delivers it.
+    def self.finalizer(client) = proc { Thread.new { Library[:client_free].call(client) } unless @exiting }
 
     at_exit { @exiting = true }
 

@@ -5,7 +5,6 @@ has a coroutine beside it for asyncio.
 """
 
 import asyncio
-import atexit
 import ctypes
 import itertools
 import json
@@ -122,7 +121,6 @@ _tags = itertools.count(1)
 # thread frees. SimpleQueue.put is the one way to hand something to a thread that the collector may use.
 _collected = queue.SimpleQueue()
 _reaper = None
-_clients = weakref.WeakSet()
 
 
 def _collect(address):
@@ -130,8 +128,8 @@ def _collect(address):
 
 
 def _reap():
-    while (address := _collected.get()) is not None:
-        _LIBRARY.mona_client_free(address)
+    while True:
+        _LIBRARY.mona_client_free(_collected.get())
 
 
 def _start_reaper():
@@ -148,24 +146,11 @@ def _forked():
     _LIBRARY.mona_after_fork_child()
 
 
-def _at_exit():
-    """Delivers what is enqueued when the program ends, for as long as ``queue.free_timeout_ms`` allows."""
-    for client in list(_clients):
-        if client._finalizer.detach():
-            _collect(client._client.value)
-    _collected.put(None)
-    if _reaper is None:
-        _reap()
-    else:
-        _reaper.join()
-
-
 os.register_at_fork(
     before=_LIBRARY.mona_before_fork,
     after_in_parent=_LIBRARY.mona_after_fork_parent,
     after_in_child=_forked,
 )
-atexit.register(_at_exit)
 
 
 class Native:
@@ -182,9 +167,8 @@ class Native:
         self._waiting, self._loops, self._lock = {}, {}, threading.Lock()
         _start_reaper()
         # Freed when nobody can call it any more, never earlier: another thread may be inside a call.
-        self._finalizer = weakref.finalize(self, _collect, client.value)
-        self._finalizer.atexit = False
-        _clients.add(self)
+        # At the end of the program libmona itself delivers what is enqueued.
+        weakref.finalize(self, _collect, client.value).atexit = False
 
     def is_active(self):
         return _LIBRARY.mona_client_is_active(self._client) == 1
