@@ -64,9 +64,14 @@ impl Queue {
         let mut deadline = None;
         loop {
             let settled = state.counters.settled();
+            state.appending += new.messages;
             drop(state);
             let appended = spool.append(messages);
             state = lock(&self.state);
+            state.appending -= new.messages;
+            if appended.is_err() {
+                state.unappended += new.messages;
+            }
             match appended {
                 Ok(()) => break,
                 Err(SpoolError::Full { reason }) => {
@@ -184,7 +189,9 @@ impl Queue {
     pub(super) fn tidy(&self, spool: &Spool) {
         // With no message asked for there is nothing to fail.
         let _ = spool.read(0, 0);
-        self.count_given_up(spool, &mut lock(&self.state));
+        if self.count_given_up(spool, &mut lock(&self.state)) {
+            self.progress.notify_all();
+        }
     }
 
     /// The spool needs these messages no more. One whose acknowledgement fails may be sent again by a later

@@ -246,11 +246,11 @@ impl Queue {
     /// Waits until everything accepted before is settled; how many messages are not.
     pub fn flush(&self, deadline: Deadline) -> u64 {
         let mut state = lock(&self.state);
-        let wanted = state.counters.accepted;
-        state.flush_to = state.flush_to.max(wanted);
+        let mark = state.mark();
+        state.flush_to = Some(mark);
         self.work.notify_one();
         loop {
-            let pending = wanted.saturating_sub(state.counters.settled());
+            let pending = state.pending(mark);
             match deadline.left(FOREVER) {
                 Some(left) if pending > 0 && !state.finished => {
                     state = self.wait_for_progress(state, left);

@@ -63,6 +63,14 @@ pub struct Rejection {
     pub reason: String,
 }
 
+/// A point in the order of messages.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    messages: u64,
+    recovered: u64,
+    unappended: u64,
+}
+
 pub struct State {
     pub buffer: Buffer,
     pub in_flight: Load,
@@ -89,8 +97,11 @@ pub struct State {
     pub successes: u32,
     /// How often in a row the service had an error of its own.
     pub suspicions: u32,
-    /// Send without lingering until so many messages are settled.
-    pub flush_to: u64,
+    /// Messages that are being written to the spool, and how many could not be.
+    pub appending: u64,
+    pub unappended: u64,
+    /// Send without lingering until this point is reached.
+    pub flush_to: Option<Mark>,
     /// Whether the last call found no room.
     pub full: bool,
     pub started: bool,
@@ -130,7 +141,9 @@ impl State {
             largest_batch: None,
             successes: 0,
             suspicions: 0,
-            flush_to: 0,
+            appending: 0,
+            unappended: 0,
+            flush_to: None,
             full: false,
             started: false,
             adopt_at: None,
@@ -151,7 +164,28 @@ impl State {
     }
 
     pub fn flushing(&self) -> bool {
-        self.closed() || self.flush_to > self.counters.settled()
+        self.closed() || self.flush_to.is_some_and(|mark| self.pending(mark) > 0)
+    }
+
+    /// The point at which all is settled that has been accepted by now.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            // What is being written may come to lie before what was accepted.
+            messages: self.counters.accepted + self.appending,
+            recovered: self.counters.recovered,
+            unappended: self.unappended,
+        }
+    }
+
+    /// How many messages are to be settled before that point is reached.
+    pub fn pending(&self, mark: Mark) -> u64 {
+        // What was recovered since is older, and comes first.
+        let ahead = self.counters.recovered.saturating_sub(mark.recovered);
+        let gone = self.unappended.saturating_sub(mark.unappended);
+        let pending = (mark.messages + ahead).saturating_sub(self.counters.settled() + gone);
+        // What cannot be read was passed over.
+        let (readable, _) = self.readable();
+        pending.max(self.on_disk.messages.saturating_sub(readable))
     }
 
     /// What is left of the wait after a failure.
@@ -198,5 +232,58 @@ impl State {
         }
         self.health = Health::Closed;
         self.finished = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(name: &str) -> State {
+        let endpoint = Endpoint::of(&format!("http://{name}.test"));
+        let mut state = State::new(&QueueConfig::default(), endpoint);
+        state.counters.accepted = 5;
+        state
+    }
+
+    #[test]
+    fn what_is_settled_counts_towards_a_flush() {
+        let mut state = state("settled");
+        let mark = state.mark();
+        for (delivered, pending) in [(0, 5), (4, 1), (5, 0), (9, 0)] {
+            state.counters.delivered = delivered;
+            assert_eq!(state.pending(mark), pending);
+        }
+    }
+
+    #[test]
+    fn what_was_recovered_in_the_meantime_comes_first() {
+        let mut state = state("recovered");
+        let mark = state.mark();
+        state.counters.recovered = 10;
+        state.counters.accepted += 10;
+        state.counters.delivered = 10;
+        assert_eq!(state.pending(mark), 5);
+    }
+
+    #[test]
+    fn what_is_being_written_may_come_first_unless_it_fails() {
+        let mut state = state("appending");
+        state.appending = 3;
+        let mark = state.mark();
+        state.counters.delivered = 5;
+        assert_eq!(state.pending(mark), 3);
+        state.unappended = 3;
+        assert_eq!(state.pending(mark), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_waited_for() {
+        let mut state = state("unreadable");
+        let mark = state.mark();
+        state.counters.delivered = 5;
+        state.on_disk.messages = 3;
+        state.unreadable = Some((2, Instant::now() + Duration::from_secs(3600)));
+        assert_eq!(state.pending(mark), 2);
     }
 }

@@ -273,3 +273,28 @@ fn whatever_size_a_service_takes_all_messages_arrive() {
         assert!(taken.lock().unwrap().is_sorted(), "{limit}");
     }
 }
+
+#[test]
+fn a_size_that_was_learned_is_exceeded_a_little_after_many_successes() {
+    let judge = Judge::start(|messages, _| {
+        let status = if messages.len() > 100 { 413 } else { 200 };
+        (status, "{}".into())
+    });
+    let keys = json!({"linger_ms": 60_000, "batch_messages": 1000});
+    let client = client_of(&judge, keys);
+    let requests_for = |count: usize| {
+        let before = judge.bodies().len();
+        let batch: Vec<_> = ids(count)
+            .map(|id| merged(message(&id), json!({"message": {"a": "x".repeat(1500)}})))
+            .collect();
+        enqueue_together(&client, &batch);
+        flush(&client);
+        judge.bodies().len() - before
+    };
+    assert_eq!(requests_for(140), 3, "refused, and then by halves of 70");
+    assert_eq!(requests_for(75), 2);
+    // With the four halves so far.
+    (0..96).for_each(|_| assert_eq!(requests_for(1), 1));
+    assert_eq!(requests_for(75), 1);
+    assert_eq!(requests_for(80), 2);
+}

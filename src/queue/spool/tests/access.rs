@@ -174,3 +174,16 @@ fn nothing_on_disk_names_more_than_the_fingerprint_and_the_messages() {
         assert!(printable.count() < 64, "{name}");
     }
 }
+
+#[test]
+fn either_lock_alone_keeps_an_orphan_from_being_adopted() {
+    for locked in ["", "owner.lock"] {
+        let root = left_behind(|spool| append(spool, 0..4));
+        let held = fs::File::open(instance(&root).join(locked)).unwrap();
+        held.try_lock().unwrap();
+        let spool = open(small(root.path()));
+        assert_eq!(spool.adopt(), 0, "{locked:?} is locked");
+        held.unlock().unwrap();
+        assert_eq!(spool.adopt(), 4);
+    }
+}

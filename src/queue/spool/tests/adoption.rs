@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::sync::lock;
 
 #[test]
 fn a_living_instance_keeps_its_messages() {
@@ -118,4 +119,14 @@ fn acknowledgements_of_several_runs_add_up() {
     spool.acknowledge(&batch[1..]).unwrap();
     drop(spool);
     assert_eq!(drain(&open(small(root.path()))), expected(1..2));
+}
+
+#[test]
+fn a_directory_that_holds_nothing_of_use_is_taken_once() {
+    let root = left_behind(|spool| append(spool, 0..1));
+    let segment = paths(root.path(), ".mq").remove(0);
+    fs::rename(&segment, segment.with_extension("other")).unwrap();
+    let spool = open(small(root.path()));
+    assert_eq!([0; 3].map(|_| spool.adopt()), [0; 3]);
+    assert_eq!(lock(&spool.reader).adoptions, 1);
 }

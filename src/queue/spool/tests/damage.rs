@@ -266,3 +266,16 @@ fn an_orphan_that_cannot_be_read_does_not_hold_up_the_next() {
     all.sort();
     assert_eq!(all, expected(0..4));
 }
+
+#[test]
+fn what_was_acknowledged_behind_a_damaged_frame_does_not_come_back() {
+    let root = left_behind(|spool| {
+        append(spool, 0..3);
+        let batch = tickets(&spool.read(9, usize::MAX).unwrap());
+        spool.acknowledge(&batch[1..2]).unwrap();
+    });
+    let mut changed = files(root.path());
+    let segment = changed.iter_mut().find(|f| f.0.ends_with(".mq")).unwrap();
+    segment.1[HEADER + 40] ^= 1;
+    assert_eq!(delivered(&changed).0, expected(2..3));
+}

@@ -10,7 +10,8 @@ use std::os::unix::fs::FileExt;
 thread_local! {
     static ROOM: Cell<Option<u64>> = const { Cell::new(None) };
     static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
-    static SYNC: Cell<Option<Errno>> = const { Cell::new(None) };
+    /// After how many flushes one fails, and how.
+    static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
 }
 
 /// The disk has this much room left; bytes that a file has already cost nothing.
@@ -25,7 +26,12 @@ pub fn fail_write(errno: Errno) {
 
 /// The next flush fails.
 pub fn fail_sync(errno: Errno) {
-    SYNC.set(Some(errno));
+    fail_sync_after(0, errno);
+}
+
+/// The flush after so many fails.
+pub fn fail_sync_after(good: u32, errno: Errno) {
+    SYNC.set(Some((good, errno)));
 }
 
 /// Leaves on the disk what a real failure would.
@@ -61,7 +67,11 @@ pub fn allocate(bytes: u64) -> Result<()> {
 
 pub fn sync() -> Result<()> {
     match SYNC.take() {
-        Some(errno) => Err(errno.into()),
+        Some((0, errno)) => Err(errno.into()),
+        Some((good, errno)) => {
+            SYNC.set(Some((good - 1, errno)));
+            Ok(())
+        }
         None => Ok(()),
     }
 }

@@ -141,3 +141,40 @@ fn the_format_is_what_its_document_says() {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[test]
+fn a_name_in_another_spelling_is_not_ours() {
+    let root = left_behind(|spool| append(spool, 0..33));
+    let segment = paths(root.path(), "a.mq").remove(0);
+    let other = segment.with_file_name("000000000000000A.mq");
+    fs::rename(&segment, &other).unwrap();
+    assert_eq!(drain(&open(small(root.path()))), expected(0..30));
+    assert!(other.exists());
+}
+
+#[test]
+fn a_record_that_begins_before_the_frames_says_nothing() {
+    let seal = some_identity().seal(7);
+    assert_eq!(seal.range(&seal.record(64, 104)), Some((64, 104)));
+    assert_eq!(seal.range(&seal.record(56, 104)), None);
+    assert_eq!(seal.range(&seal.record(104, 104)), None);
+}
+
+#[test]
+fn a_frame_with_bits_that_this_version_does_not_know_is_none() {
+    let seal = some_identity().seal(7);
+    let mut frame = Vec::new();
+    seal.frame(&mut frame, b"payload8", 0, 0);
+    assert!(seal.verifies(&seal.head(&frame).unwrap(), &frame));
+    frame[12] = 1;
+    let crc = crc32c::crc32c_append(seal.seed, &frame[8..]);
+    frame[4..8].copy_from_slice(&crc.to_le_bytes());
+    assert!(!seal.verifies(&seal.head(&frame).unwrap(), &frame));
+}
+
+fn some_identity() -> Identity {
+    Identity {
+        instance: [1; 16],
+        fingerprint: [2; 16],
+    }
+}

@@ -245,3 +245,59 @@ fn a_file_system_that_is_really_full_is_drained() {
     assert_eq!(drain(&open(options(root))), expected(0..100));
     println!("{count} messages until it was full");
 }
+
+#[test]
+fn a_segment_goes_on_after_a_full_disk_and_ends_with_a_failing_one() {
+    for (errno, segments) in [(Errno::ENOSPC, 1), (Errno::EIO, 2)] {
+        let root = TempDir::new().unwrap();
+        let spool = open(options(root.path()));
+        append(&spool, 0..1);
+        faults::fail_write(errno);
+        assert!(spool.append(&[b"x"]).is_err());
+        append(&spool, 1..2);
+        assert_eq!(paths(root.path(), ".mq").len(), segments, "{errno}");
+    }
+}
+
+#[test]
+fn a_segment_that_is_still_empty_takes_a_message_of_any_size() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    // The header of the first segment is written; its first frame is not.
+    append(&spool, 0..1);
+    spool.end_segment();
+    faults::set_room(Some(64 + 1024));
+    full(spool.append(&[&[b'x'; 5000]]));
+    faults::set_room(None);
+    spool.append(&[&[b'x'; 5000]]).unwrap();
+    assert_eq!(paths(root.path(), ".mq").len(), 2);
+}
+
+fn flushing(root: &Path) -> Spool {
+    open(Options {
+        sync: Sync::Interval,
+        ..small(root)
+    })
+}
+
+#[test]
+fn what_is_flushed_is_not_flushed_again() {
+    let root = TempDir::new().unwrap();
+    let spool = flushing(root.path());
+    append(&spool, 0..2);
+    spool.sync().unwrap();
+    faults::fail_sync(Errno::EIO);
+    spool.sync().unwrap();
+    assert!(faults::sync().is_err());
+}
+
+#[test]
+fn a_flush_that_fails_is_reported_whatever_comes_after_it() {
+    for good in 0..3 {
+        let root = TempDir::new().unwrap();
+        let spool = flushing(root.path());
+        append(&spool, 0..7);
+        faults::fail_sync_after(good, Errno::EIO);
+        assert!(spool.sync().is_err(), "after {good}");
+    }
+}

@@ -218,3 +218,16 @@ fn many_threads_append_without_loss_and_each_in_order() {
     });
     assert_eq!(spool.counts().messages, 0);
 }
+
+#[test]
+fn a_segment_acknowledged_while_it_was_written_goes_when_the_next_one_is_read() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    append(&spool, 0..3);
+    let batch = spool.read(9, usize::MAX).unwrap();
+    spool.acknowledge(&tickets(&batch)).unwrap();
+    append(&spool, 3..4);
+    assert_eq!(paths(root.path(), ".mq").len(), 2);
+    assert_eq!(spool.read(9, usize::MAX).unwrap().len(), 1);
+    assert_eq!(paths(root.path(), ".mq").len(), 1);
+}
