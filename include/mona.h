@@ -169,9 +169,11 @@ int32_t mona_client_is_active(const mona_client *client);
 /**
  * Closes a client: calls that begin afterwards return `MONA_ERROR_CLOSED`; those under way go on. What is
  * enqueued is delivered as far as the time allows, but a server that has to be left alone is not waited for; the rest is
- * dropped, or kept for the next run where the client has a spool.
+ * dropped, or kept for the next run where the client has a spool. Asynchronous calls that have not begun end as events that say
+ * so.
  *
- * @param client      The client; it still has to be freed. `mona_stats_json` still works.
+ * @param client      The client; it still has to be freed. `mona_stats_json` still works, and `mona_poll` gives what is left to
+ *     collect.
  * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
  *     negative number waits for as long as they take.
  * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
@@ -191,7 +193,8 @@ mona_status mona_client_close(mona_client *client,
  *
  * Closes it first and waits for calls of other threads that are under way, each of which its time-outs
  * bound. What is still enqueued is delivered for up to `queue.free_timeout_ms` (2,000 ms) and dropped then: to
- * wait longer, or to learn what was dropped, call `mona_client_close` before. Must be the last call on this client.
+ * wait longer, or to learn what was dropped, call `mona_client_close` before. A `mona_poll` that waits is ended; events that nobody
+ * collected are lost. Must be the last call on this client.
  *
  * @param client  The client, or NULL.
  *
