@@ -10,7 +10,7 @@ file(CREATE_LINK ${mona_file} "${mona_links}/${MONA_SONAME}" SYMBOLIC)
 file(CREATE_LINK ${MONA_SONAME} "${mona_links}/libmona.so" SYMBOLIC)
 
 install(
-  PROGRAMS "${MONA_TARGET_DIR}/release/libmona.so"
+  PROGRAMS "${mona_shared_folder}/libmona.so"
   DESTINATION ${CMAKE_INSTALL_LIBDIR}
   RENAME ${mona_file}
   COMPONENT runtime

@@ -82,3 +82,29 @@ function(mona_static_library target maker archive folder)
       INTERFACE_LINK_LIBRARIES "${MONA_SYSTEM_LIBRARIES}"
   )
 endfunction()
+
+# mona_portable_library(<target> <static library's target> <folder>)
+#
+# A target that makes <folder>/libmona.so of the static library, for GNU C libraries from MONA_GLIBC on. The version that a program
+# or library needs is decided when it is linked, by what is there then: so this is linked with what zig has there, which is all of them.
+function(mona_portable_library target static folder)
+  find_program(ZIG_EXECUTABLE zig)
+  if(NOT ZIG_EXECUTABLE)
+    message(FATAL_ERROR "MONA_GLIBC needs zig (ziglang.org; or: pip install ziglang)")
+  endif()
+  file(MAKE_DIRECTORY "${folder}")
+  get_target_property(archive ${static} IMPORTED_LOCATION)
+  set(libraries ${MONA_SYSTEM_LIBRARIES})
+  list(TRANSFORM libraries PREPEND -l)
+  add_custom_command(
+    OUTPUT "${folder}/libmona.so"
+    COMMAND
+      ${ZIG_EXECUTABLE} cc -target ${CMAKE_SYSTEM_PROCESSOR}-linux-gnu.${MONA_GLIBC} -shared -s -o
+      "${folder}/libmona.so" -Wl,--whole-archive "${archive}" -Wl,--no-whole-archive
+      -Wl,-soname,${MONA_SONAME} -Wl,--gc-sections -Wl,-z,nodelete -Wl,-z,now -Wl,-z,relro
+      ${libraries}
+    DEPENDS ${static} "${archive}"
+    VERBATIM
+  )
+  add_custom_target(${target} ${MONA_ALL} DEPENDS "${folder}/libmona.so")
+endfunction()

@@ -12,15 +12,18 @@ set(CPACK_STRIP_FILES OFF)
 set(CPACK_ARCHIVE_COMPONENT_INSTALL OFF)
 set(CPACK_PACKAGE_FILE_NAME "libmona-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR}")
 
-# The C library that it needs, which tests/exports compares.
-file(STRINGS abi/glibc MONA_GLIBC)
+# The C library that it needs.
+set(mona_libc "${MONA_GLIBC}")
+if(NOT mona_libc)
+  file(STRINGS abi/glibc mona_libc)
+endif()
 
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_HOMEPAGE "https://monalabs.io")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "libmona${MONA_ABI_VERSION}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libc6 (>= ${MONA_GLIBC}), libgcc-s1")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "libc6 (>= ${mona_libc}), libgcc-s1")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_CONTROL_EXTRA "${PROJECT_SOURCE_DIR}/cmake/triggers")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libmona-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
