@@ -129,7 +129,8 @@ def _collect(address):
 
 def _reap():
     while True:
-        _LIBRARY.mona_client_free(_collected.get())
+        address = _collected.get()
+        _LIBRARY.mona_client_free(address)
 
 
 def _start_reaper():
@@ -146,11 +147,12 @@ def _forked():
     _LIBRARY.mona_after_fork_child()
 
 
-os.register_at_fork(
-    before=_LIBRARY.mona_before_fork,
-    after_in_parent=_LIBRARY.mona_after_fork_parent,
-    after_in_child=_forked,
-)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_LIBRARY.mona_before_fork,
+        after_in_parent=_LIBRARY.mona_after_fork_parent,
+        after_in_child=_forked,
+    )
 
 
 class Native:
