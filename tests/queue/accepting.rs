@@ -132,3 +132,22 @@ fn the_oldest_makes_room_where_it_is_told_to() {
         .collect();
     assert_eq!(arrived, ["id-00000", "id-00007", "id-00008", "id-00009"]);
 }
+
+#[test]
+fn a_message_may_be_exactly_as_large_as_the_largest() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    let large = merged(
+        message("x"),
+        json!({"exportTimestamp": 1_700_000_000_000_u64}),
+    );
+    let large = merged(large, json!({"message": {"a": "x".repeat(500)}}));
+    let most = |bytes: usize| {
+        let client = client_of(&judge, json!({"max_message_bytes": bytes}));
+        client.enqueue(&large.to_string(), None, true)
+    };
+    let refused = document(&most(64))["error_message"].to_string();
+    let bytes = refused.split("a message has ").nth(1).unwrap();
+    let bytes: usize = bytes.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(most(bytes - 1).status, Status::InvalidArgument);
+    assert_eq!(most(bytes).status, Status::Ok);
+}

@@ -68,8 +68,32 @@ fn after_an_outage_one_request_goes_before_all_others() {
     }
     assert_eq!(judge.bodies().len(), 2);
     released.release();
-    clients.iter().for_each(flush);
+    // Without a call that would wake them.
+    for client in &clients {
+        wait_until(client, |now| now["delivered"] == 1);
+    }
     assert_eq!(most.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn once_an_endpoint_is_back_nobody_waits_for_anybody() {
+    let release = Release::default();
+    let holding = release.clone();
+    let judge = Judge::start(move |messages, number| {
+        if id_of(&messages[0]) == "held" {
+            holding.wait();
+        }
+        (if number == 1 { 503 } else { 200 }, "{}".into())
+    });
+    let (first, second) = (client_of(&judge, json!({})), client_of(&judge, json!({})));
+    enqueue(&first, ["fails once".to_owned()]);
+    flush(&first);
+    enqueue(&first, ["held".to_owned()]);
+    wait_until(&first, |now| now["in_flight"] == 1);
+    enqueue(&second, ids(1));
+    flush(&second);
+    release.release();
+    flush(&first);
 }
 
 #[test]

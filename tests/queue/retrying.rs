@@ -298,3 +298,21 @@ fn a_size_that_was_learned_is_exceeded_a_little_after_many_successes() {
     assert_eq!(requests_for(75), 1);
     assert_eq!(requests_for(80), 2);
 }
+
+#[test]
+fn errors_of_the_service_raise_suspicion_only_in_a_row() {
+    let statuses = [500, 500, 503, 500, 500, 503];
+    let judge = Judge::start(move |_, number| {
+        let status = statuses.get(number - 1).copied().unwrap_or(200);
+        (status, "{}".into())
+    });
+    let client = client_of(&judge, json!({"linger_ms": 60_000}));
+    let batch: Vec<_> = ids(10).map(|id| message(&id)).collect();
+    enqueue_together(&client, &batch);
+    flush(&client);
+    let statistics = statistics(&client);
+    assert_eq!(
+        (&statistics["splits"], &statistics["retries"]),
+        (&json!(0), &json!(6))
+    );
+}
