@@ -179,3 +179,39 @@ fn context_id(message: &[u8]) -> Option<String> {
         Err(_) => Some(value.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::asynchronous;
+    use crate::config::Config;
+    use crate::events::Events;
+    use crate::queue::Reporter;
+    use std::sync::Arc;
+
+    fn queue(config: &Config) -> (Arc<Queue>, Logger) {
+        let events = Events::new(asynchronous::limits(config));
+        let logger = Logger::new(config, events.clone());
+        let reporter = Reporter::new(config, events);
+        let url = "http://settle.test";
+        let queue = Queue::new(config.queue.clone(), url, String::new(), reporter);
+        (queue.unwrap(), logger)
+    }
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        batch.push(b"{}", 0);
+        batch
+    }
+
+    #[test]
+    fn a_door_that_opened_is_forgotten_to_have_been_closed() {
+        let config = Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap();
+        let (queue, logger) = queue(&config);
+        let error = "closed".to_owned();
+        queue.settle(batch(), Outcome::Pause { error }, &logger);
+        assert!(lock(&queue.state).pause.failing());
+        queue.settle(batch(), Outcome::Settled(Vec::new()), &logger);
+        assert!(!lock(&queue.state).pause.failing());
+    }
+}
