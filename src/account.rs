@@ -216,7 +216,7 @@ impl Drop for Account {
 
 /// A server of Mona's for one tenant. Whatever the tenant is called, no request, and no token in it, leaves for a
 /// host elsewhere.
-fn host(server: &str, user_id: &str) -> Result<String, Error> {
+pub fn host(server: &str, user_id: &str) -> Result<String, Error> {
     let harmless = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     if user_id.bytes().all(harmless) {
         return Ok(format!("{server}{user_id}.monalabs.io"));

@@ -9,6 +9,8 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod ffi;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod message;
 pub mod queue;
 pub mod services;

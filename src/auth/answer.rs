@@ -63,9 +63,14 @@ pub fn ask(
         response_limit: RESPONSE_LIMIT,
         deadline: context.deadline,
     };
-    let response = context.transport.post(request);
-    let mut response =
-        response.map_err(|error| Attempt::failed(&error.to_string(), error.retriable()))?;
+    match context.transport.post(request) {
+        Ok(response) => read(response, secret),
+        Err(error) => Err(Attempt::failed(&error.to_string(), error.retriable())),
+    }
+}
+
+/// The token of an answer, whose memory is cleared.
+pub fn read(mut response: Response, secret: Option<&Secret>) -> Result<Token, Attempt> {
     let answered = token(&response);
     response.erase();
     answered.map_err(|(said, repeat)| {

@@ -11,6 +11,8 @@ mod token;
 
 pub use session::{Context, Need, Session};
 pub use token::Token;
+#[cfg(fuzzing)]
+pub use {answer::read, token::tenant};
 
 use crate::config::{Config, Secret, did_you_mean};
 use crate::error::Error;

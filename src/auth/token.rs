@@ -81,7 +81,7 @@ fn seconds_until(date: &str) -> Option<f64> {
 }
 
 /// The `tenantId` claim of a JWT. Its signature is the business of the servers that accept it.
-fn tenant(jwt: &str) -> Option<String> {
+pub fn tenant(jwt: &str) -> Option<String> {
     let payload = base64url(jwt.split('.').nth(1)?)?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let tenant = claims.get("tenantId")?.as_str()?;

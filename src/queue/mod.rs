@@ -28,6 +28,8 @@ pub use exit::at_exit;
 pub use report::Reporter;
 pub use statistics::markdown;
 pub use worker::Delivery;
+#[cfg(fuzzing)]
+pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;

@@ -9,6 +9,8 @@ mod table;
 pub use document::{index, page};
 pub use response::Outcome;
 pub use table::{SERVICES, Service};
+#[cfg(fuzzing)]
+pub use {request::Arguments, request::body, response::read};
 
 use crate::account::{Account, Endpoint};
 use crate::answer::{Answer, Failure, failed, status_of};

@@ -14,6 +14,8 @@ mod tls;
 use pause::UnderWay;
 pub use proxy::Proxies;
 pub use response::Response;
+#[cfg(fuzzing)]
+pub use response::retry_after;
 
 use crate::config::{Config, Secret};
 use crate::environment;

@@ -17,7 +17,7 @@ pub struct Response {
 }
 
 impl Response {
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn with(status: u16, body: &str) -> Response {
         Response {
             status,
@@ -96,7 +96,7 @@ pub async fn read(
 }
 
 /// Reads a `Retry-After`: seconds, or a date. What has passed or means nothing asks for nothing.
-fn retry_after(value: &str) -> Option<Duration> {
+pub fn retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
