@@ -148,8 +148,11 @@ fn a_name_in_another_spelling_is_not_ours() {
     let segment = paths(root.path(), "a.mq").remove(0);
     let other = segment.with_file_name("000000000000000A.mq");
     fs::rename(&segment, &other).unwrap();
+    // One of ours without its segment would be removed.
+    let acks = other.with_extension("ack");
+    fs::write(&acks, "").unwrap();
     assert_eq!(drain(&open(small(root.path()))), expected(0..30));
-    assert!(other.exists());
+    assert!(other.exists() && acks.exists());
 }
 
 #[test]
