@@ -279,3 +279,15 @@ fn what_was_acknowledged_behind_a_damaged_frame_does_not_come_back() {
     segment.1[HEADER + 40] ^= 1;
     assert_eq!(delivered(&changed).0, expected(2..3));
 }
+
+#[test]
+fn going_back_to_what_could_not_be_read_repeats_nothing() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    append(&spool, 0..7);
+    let _put_back = take_away(&paths(root.path(), ".mq")[0]);
+    for number in 3..7 {
+        let batch = spool.read(1, usize::MAX).unwrap();
+        assert_eq!(texts(&batch), expected(number..number + 1));
+    }
+}
