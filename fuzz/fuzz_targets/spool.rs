@@ -47,7 +47,9 @@ fuzz_target!(|input: Input| {
         for message in &messages {
             spool.append(&[message]).unwrap();
         }
-        let read = spool.read(usize::from(input.acknowledged) % 16, usize::MAX).unwrap();
+        let read = spool
+            .read(usize::from(input.acknowledged) % 16, usize::MAX)
+            .unwrap();
         let tickets: Vec<_> = read
             .iter()
             .step_by(2)
@@ -59,6 +61,9 @@ fuzz_target!(|input: Input| {
         apply(folder.path(), damage);
     }
     let spool = Spool::open(options(folder.path())).unwrap();
+    // A disk that wrote a frame in a second place, too, has it delivered twice.
+    let copied = |damage: &Damage| matches!(damage.what, What::CopyTo(..));
+    let repeated = input.damage.iter().any(copied);
     let mut last = None;
     for _ in 0..4 {
         spool.adopt();
@@ -69,7 +74,7 @@ fuzz_target!(|input: Input| {
                 .iter()
                 .position(|written| *written == message.payload);
             assert!(place.is_some(), "something that nobody wrote");
-            assert!(last < place, "twice, or out of order");
+            assert!(last < place || repeated, "twice, or out of order");
             last = place;
         }
         let tickets: Vec<_> = read.iter().map(|message| message.ticket).collect();
