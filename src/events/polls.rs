@@ -49,11 +49,12 @@ impl State {
         if end.is_some() {
             return end;
         }
-        if self.released > 0 {
-            self.released -= 1;
+        // One whose time is up ends by itself, and leaves the wake to one that waits.
+        if deadline.passed() {
             return Some(Polled::Nothing);
         }
-        deadline.passed().then_some(Polled::Nothing)
+        self.released = self.released.checked_sub(1)?;
+        Some(Polled::Nothing)
     }
 
     /// A poll waits no more.
