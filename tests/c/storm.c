@@ -1,60 +1,73 @@
-/* The service forgets all tokens while many threads of many forked children send: each process logs in once, and every
- * message arrives. */
+/* The service forgets all tokens, or lets nobody in for a while, while many threads of many forked children send: every
+ * message arrives, each process logs in once at most, and the log tells no token. */
 #include "check.h"
 #include "sandbox.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define MESSAGE "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}"
 #define LOGIN "/identity/resources/auth/v1/api-token"
+/* What every JSON Web Token begins with. */
+#define TOKEN "eyJ"
 
-enum { CHILDREN = 8, THREADS = 64 };
+enum { CHILDREN = 8, THREADS = 64, DEBUG = 10 };
 
 static mona_client *client;
+static atomic_int records;
 
-static void *send_two(void *nothing)
+static void look_for_tokens(int32_t level, const char *logger, const char *message, void *nothing)
+{
+    (void)level, (void)logger, (void)nothing;
+    records++;
+    CHECK(strstr(message, TOKEN) == NULL);
+}
+
+static void *enqueue(void *nothing)
 {
     (void)nothing;
     CHECK(mona_enqueue_json(client, MESSAGE, -1, NULL, NULL) == MONA_OK);
-    CHECK(mona_export_json(client, MESSAGE, -1, NULL, NULL) == MONA_OK);
     return NULL;
 }
 
-static void child(int start)
+static void *enqueue_and_export(void *nothing)
+{
+    CHECK(mona_export_json(client, MESSAGE, -1, NULL, NULL) == MONA_OK);
+    return enqueue(nothing);
+}
+
+static void child(int start, void *(*send)(void *))
 {
     pthread_t threads[THREADS];
     char byte;
-    /* Until the tokens are forgotten. */
+    /* Until the parent has closed the doors. */
     CHECK(read(start, &byte, 1) == 0);
     for (int n = 0; n < THREADS; n++)
-        CHECK(pthread_create(&threads[n], NULL, send_two, NULL) == 0);
+        CHECK(pthread_create(&threads[n], NULL, send, NULL) == 0);
     for (int n = 0; n < THREADS; n++)
         pthread_join(threads[n], NULL);
     CHECK_CALL(MONA_OK, mona_flush(client, -1, fresh()));
+    /* Says that there is nothing to send. */
+    CHECK_CALL(MONA_OK, mona_export_json(client, "[]", -1, NULL, fresh()));
+    CHECK(records > 0);
     exit(0);
 }
 
-int main(void)
+/* Has all children send as soon as the sandbox, which forgets its tokens, has these rules. */
+static void storm(const char *rules, void *(*send)(void *), long messages)
 {
-    char rules[512];
     int start[2];
-    client = new_client("{\"should_use_refresh_tokens\": false, \"num_of_retries_for_authentication\": 0}");
-    CHECK_CALL(MONA_OK, mona_export_json(client, MESSAGE, -1, NULL, fresh()));
-    CHECK(pipe(start) == 0);
     pid_t children[CHILDREN];
+    CHECK(pipe(start) == 0);
     for (int n = 0; n < CHILDREN; n++) {
         children[n] = fork();
         if (children[n] == 0) {
             close(start[1]);
-            child(start[0]);
+            child(start[0], send);
         }
     }
     sandbox_reset();
-    /* A second login of any of them would find the door closed. */
-    snprintf(rules, sizeof rules,
-             "[{\"path\": \"" LOGIN "\", \"times\": %d, \"handle\": true}, {\"path\": \"" LOGIN "\", \"status\": 400}]",
-             CHILDREN);
     sandbox_rules(rules);
     close(start[0]);
     close(start[1]);
@@ -63,7 +76,28 @@ int main(void)
         CHECK(waitpid(children[n], &ended, 0) == children[n]);
         CHECK(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
     }
-    CHECK(sandbox_count("messages") == 2L * CHILDREN * THREADS);
+    CHECK(sandbox_count("messages") == messages);
+}
+
+int main(void)
+{
+    /* A second login of any child would find the door closed. */
+    char one_login_each[512], shut_for_a_while[640];
+    snprintf(one_login_each, sizeof one_login_each,
+             "{\"path\": \"" LOGIN "\", \"times\": %d, \"handle\": true}, {\"path\": \"" LOGIN "\", \"status\": 400}",
+             CHILDREN);
+    snprintf(shut_for_a_while, sizeof shut_for_a_while,
+             "[%s, {\"path\": \"/export\", \"times\": %d, \"status\": 403}]", one_login_each, 2 * CHILDREN);
+    CHECK(mona_set_log_callback(look_for_tokens, NULL, NULL, DEBUG) == MONA_OK);
+    client = new_client("{\"should_use_refresh_tokens\": false, \"num_of_retries_for_authentication\": 0,"
+                        " \"queue\": {\"pause_first_ms\": 1, \"pause_longest_ms\": 2}}");
+    CHECK_CALL(MONA_OK, mona_export_json(client, MESSAGE, -1, NULL, fresh()));
+
+    char rules[520];
+    snprintf(rules, sizeof rules, "[%s]", one_login_each);
+    storm(rules, enqueue_and_export, 2L * CHILDREN * THREADS);
+    storm(shut_for_a_while, enqueue, 1L * CHILDREN * THREADS);
+
     mona_client_free(client);
     fresh();
     return 0;
