@@ -6,7 +6,8 @@ use crate::support::*;
 use mona::client::Client;
 use mona::status::Status;
 use serde_json::json;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -142,12 +143,57 @@ fn a_full_spool_refuses_calls_drains_and_takes_messages_again() {
     };
     assert_eq!(answer.status, Status::QueueFull, "{}", answer.document);
     assert!((50..300).contains(&accepted), "{accepted}");
-    assert_eq!(statistics(&client)["accepted"], accepted);
+    let counts = statistics(&client);
+    assert_eq!(
+        (&counts["accepted"], &counts["refused"]),
+        (&json!(accepted), &json!(1))
+    );
     service.set_up(true);
     flush(&client);
     assert_eq!(service.taken().len(), accepted);
     assert_eq!(client.enqueue(&large, None, true).status, Status::Ok);
     flush(&client);
+}
+
+/// Flips a bit of each of these texts in the files below a folder.
+fn damage(folder: &Path, texts: &[String]) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            damage(&path, texts);
+            continue;
+        }
+        let contents = std::fs::read(&path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        for text in texts {
+            let places = contents.windows(text.len());
+            if let Some(place) = places.enumerate().find(|(_, w)| *w == text.as_bytes()) {
+                file.write_all_at(&[text.as_bytes()[0] ^ 1], place.0 as u64)
+                    .unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_that_the_disk_damages_are_counted_and_the_others_delivered() {
+    let names: Vec<_> = (0..5).map(|n| format!("message-{n}-of-five")).collect();
+    for damaged in [&names[2..3], &names[..]] {
+        let folder = tempfile::tempdir().unwrap();
+        let service = Service::start();
+        service.set_up(false);
+        let config =
+            durable_config_for(service.host(), folder.path(), json!({"linger_ms": 60_000}));
+        let client = client(&config);
+        enqueue(&client, names.clone());
+        damage(folder.path(), damaged);
+        service.set_up(true);
+        flush(&client);
+        let counts = statistics(&client);
+        assert_eq!(counts["dropped"]["damaged"], damaged.len(), "{counts}");
+        assert_eq!(counts["on_disk"], 0, "{counts}");
+        assert_eq!(service.taken().len(), names.len() - damaged.len());
+    }
 }
 
 #[test]
