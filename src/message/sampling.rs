@@ -36,6 +36,9 @@ impl Sampling {
             .get(class)
             .copied()
             .unwrap_or(self.default_rate);
+        if !(0.0..1.0).contains(&rate) {
+            return rate >= 1.0;
+        }
         let position = match id.filter(|id| !id.is_empty()) {
             Some(id) => bucket(id),
             None => random::unit(),
@@ -83,6 +86,16 @@ mod tests {
         assert!(sampling.keep("C", Some("a")));
         sampling.default_rate = 0.3363796;
         assert!(!sampling.keep("C", Some("a")));
+    }
+
+    #[test]
+    fn rates_of_all_and_of_none_hold_with_and_without_an_id() {
+        let mut sampling = Sampling::default();
+        sampling.class_rates.insert("NONE".into(), -1.0);
+        sampling.class_rates.insert("ALL".into(), 1.0);
+        for id in [None, Some(""), Some("a")] {
+            assert!(sampling.keep("ALL", id) && !sampling.keep("NONE", id));
+        }
     }
 
     #[test]
