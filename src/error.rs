@@ -1,6 +1,7 @@
 //! What can go wrong, in the words callers see, and which status each failure becomes.
 #![forbid(unsafe_code)]
 
+use std::time::Duration;
 use thiserror::Error as ThisError;
 
 /// A failure. Its text is meant for the caller's log: it names what to change and never holds a secret.
@@ -27,7 +28,12 @@ pub enum Error {
     #[error("{server} answered with a redirect (status {status}), which is never followed")]
     Redirect { server: &'static str, status: u16 },
     #[error("{server} answered with more than {limit} bytes")]
-    ResponseTooLarge { server: &'static str, limit: usize },
+    ResponseTooLarge {
+        server: &'static str,
+        limit: usize,
+        status: u16,
+        retry_after: Option<Duration>,
+    },
     #[error("{0}")]
     UnexpectedResponse(String),
     #[error("The background queue has no room for this call's messages: none was accepted")]

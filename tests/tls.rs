@@ -1,83 +1,21 @@
 //! TLS: whom the library talks to, and whom it refuses. Certificates are made by each test.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/certificates.rs"]
+mod certificates;
 mod support;
 
+use certificates::*;
 use mona::status::Status;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
-};
+use rcgen::{CertificateParams, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use support::*;
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority() -> Authority {
-    let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "An authority");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A certificate for the server, its parameters changed, and its key.
-fn certificate(
-    issuer: &Authority,
-    change: impl FnOnce(&mut CertificateParams),
-) -> (rcgen::Certificate, KeyPair) {
-    let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    change(&mut params);
-    let key = KeyPair::generate().unwrap();
-    (params.signed_by(&key, issuer).unwrap(), key)
-}
-
-fn server_config(
-    (certificate, key): (rcgen::Certificate, KeyPair),
-    versions: &[&'static SupportedProtocolVersion],
-) -> Arc<ServerConfig> {
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_protocol_versions(versions)
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key);
-    Arc::new(config.unwrap())
-}
-
-/// Serves one connection; gives what of a request came through.
-fn serve(config: Arc<ServerConfig>) -> (String, JoinHandle<String>) {
-    let (host, listener) = listen();
-    let serving = std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept().unwrap();
-        let mut session = ServerConnection::new(config).unwrap();
-        let mut stream = rustls::Stream::new(&mut session, &mut socket);
-        let mut request = Vec::new();
-        let mut buffer = [0; 4096];
-        while !request.windows(4).any(|end| end == b"\r\n\r\n") {
-            match stream.read(&mut buffer) {
-                Ok(count @ 1..) => request.extend_from_slice(&buffer[..count]),
-                _ => return String::new(),
-            }
-        }
-        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
-        stream.write_all(answer).unwrap();
-        String::from_utf8(request).unwrap()
-    });
-    (host, serving)
-}
-
-fn listen() -> (String, TcpListener) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    (listener.local_addr().unwrap().to_string(), listener)
-}
 
 /// The document of an export to `host`, where the authority is trusted.
 fn export(host: &str, authority: &Authority) -> Value {

@@ -21,6 +21,7 @@ fn defaults_are_those_of_the_python_package() {
         (config.connect_timeout_ms, config.request_timeout_ms),
         (5000, 30000)
     );
+    assert_eq!(config.queue.attempt_timeout_ms, 15_000);
     assert_eq!(config.logger_name, "mona-logger");
 }
 

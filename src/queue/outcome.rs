@@ -28,6 +28,12 @@ impl Outcome {
     pub fn of(result: &Result<Response, Error>, messages: usize) -> Outcome {
         match result {
             Ok(response) => Outcome::of_response(response, messages),
+            // The status says enough. Sent again, the batch would get the same answer, and arrive again.
+            Err(Error::ResponseTooLarge {
+                status,
+                retry_after,
+                ..
+            }) => Outcome::of_response(&Response::bodiless(*status, *retry_after), messages),
             Err(error) => Outcome::of_error(error),
         }
     }

@@ -9,7 +9,7 @@ use crate::account::{Account, Endpoint};
 use crate::error::Error;
 use crate::log::Logger;
 use crate::message::Envelope;
-use crate::sync::{Deadline, lock};
+use crate::sync::lock;
 use crate::thread;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// What the answer to a batch may have, in bytes: room for a reason for each of its messages, and no more, since
 /// a server must not be able to fill the memory.
 const ANSWER: usize = 64 * 1024;
-const ANSWER_PER_MESSAGE: usize = 2 * 1024;
+const ANSWER_PER_MESSAGE: usize = 512;
 
 /// Enough for the thread's calls.
 const STACK_BYTES: usize = 512 * 1024;
@@ -53,7 +53,8 @@ impl Delivery {
     }
 
     fn send(&self, queue: &Queue, batch: &Batch) -> Outcome {
-        let deadline = lock(&queue.state).closing.unwrap_or(Deadline::after(None));
+        let closing = lock(&queue.state).closing.unwrap_or_default();
+        let deadline = closing.sooner(queue.config.attempt_timeout_ms.into());
         let tenant = match self.account.tenant(deadline) {
             Ok(tenant) => tenant,
             Err(error) => return Outcome::of(&Err(error), batch.len()),

@@ -176,7 +176,7 @@ pub fn after_fork() {
 pub fn out_of_time(server: &'static str) -> Error {
     Error::Timeout {
         server,
-        cause: "the call's timeout_ms has passed".into(),
+        cause: "the time allowed for it has passed".into(),
     }
 }
 

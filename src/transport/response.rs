@@ -20,9 +20,17 @@ impl Response {
     #[cfg(any(test, fuzzing))]
     pub fn with(status: u16, body: &str) -> Response {
         Response {
-            status,
-            retry_after: None,
             body: body.into(),
+            ..Response::bodiless(status, None)
+        }
+    }
+
+    /// What is left of an answer whose body is not to be had.
+    pub fn bodiless(status: u16, retry_after: Option<Duration>) -> Response {
+        Response {
+            status,
+            retry_after,
+            body: Vec::new(),
             latin1: false,
         }
     }
@@ -83,7 +91,12 @@ pub async fn read(
             break;
         };
         if body.len() + chunk.len() > limit {
-            return Err(Error::ResponseTooLarge { server, limit });
+            return Err(Error::ResponseTooLarge {
+                server,
+                limit,
+                status: status.as_u16(),
+                retry_after,
+            });
         }
         body.extend_from_slice(&chunk);
     }

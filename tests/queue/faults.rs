@@ -1,10 +1,14 @@
 //! Everything a server and the way to it can do wrong: what was accepted arrives all the same.
 
 use crate::background::*;
+use crate::certificates::*;
 use crate::support::*;
-use mona_sandbox::{Options, Sandbox};
+use mona_sandbox::Sandbox;
+use rcgen::{CertificateParams, date_time_ymd};
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 const MESSAGES: usize = 20;
 
@@ -32,28 +36,71 @@ fn meet(fault: Value, durable: bool) -> (Value, usize) {
     (statistics(&client), repeated)
 }
 
+const BROKEN: &str = "Cannot connect to rest-api: ";
+const LATE: &str = "No answer from rest-api in time: ";
+
 #[test]
 fn a_request_that_was_not_taken_in_is_sent_again_and_arrives_once() {
-    for fault in [
-        json!({"drop": "mid_request"}),
-        json!({"drop": "before_response"}),
-        json!({"drop": "reset"}),
-        json!({"drop": "mid_headers"}),
-        json!({"drop": "mid_body", "body": "0123456789"}),
-        json!({"drop": "reset_mid_body", "body": "0123456789"}),
-        json!({"body": "{}", "headers": {"Content-Length": "100"}}),
-        json!({"body_bytes": 3_000_000}),
-        json!({"raw": "nonsense\r\n\r\n"}),
-        json!({"raw": "HTTP/1.1 100 Continue\r\n\r\n"}),
-        json!({"delay_ms": 3_600_000}),
-        json!({"body": "{}", "slow_ms_per_byte": 1000}),
-        json!({"status": 503}),
-        json!({"status": 429, "headers": {"Retry-After": "0"}}),
+    for (fault, error) in [
+        (json!({"drop": "mid_request"}), BROKEN),
+        (json!({"drop": "before_response"}), BROKEN),
+        (json!({"drop": "reset"}), BROKEN),
+        (json!({"drop": "mid_headers"}), BROKEN),
+        (json!({"drop": "mid_body", "body": "0123456789"}), BROKEN),
+        (
+            json!({"drop": "reset_mid_body", "body": "0123456789"}),
+            BROKEN,
+        ),
+        (
+            json!({"body": "{}", "headers": {"Content-Length": "100"}}),
+            BROKEN,
+        ),
+        (json!({"raw": "nonsense\r\n\r\n"}), BROKEN),
+        (json!({"raw": "HTTP/1.1 100 Continue\r\n\r\n"}), BROKEN),
+        (json!({"delay_ms": 3_600_000}), LATE),
+        (json!({"body": "{}", "slow_ms_per_byte": 1000}), LATE),
+        (json!({"status": 503}), "status 503"),
+        (
+            json!({"status": 429, "headers": {"Retry-After": "0"}}),
+            "status 429",
+        ),
     ] {
         for durable in [false, true] {
             let (statistics, repeated) = meet(fault.clone(), durable);
             assert_eq!(repeated, 0, "{fault}");
             assert_eq!(statistics["retries"], 2, "{fault}: {statistics}");
+            let last_error = statistics["last_error"].as_str().unwrap();
+            assert!(last_error.starts_with(error), "{fault}: {last_error}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_too_long_to_be_read_counts_by_its_status() {
+    // What became of the messages, and how often they were sent or divided.
+    for (status, rejected, counted) in [
+        (200, 0, json!({"requests": 1, "retries": 0, "splits": 0})),
+        (
+            418,
+            MESSAGES,
+            json!({"requests": 1, "retries": 0, "splits": 0}),
+        ),
+        (503, 0, json!({"requests": 2, "retries": 1, "splits": 0})),
+        (413, 0, json!({"requests": 3, "retries": 0, "splits": 1})),
+        (400, 0, json!({"requests": 3, "retries": 0, "splits": 1})),
+        (403, 0, json!({"requests": 2, "retries": 1, "splits": 0})),
+    ] {
+        let sandbox = sandbox();
+        let rule =
+            json!({"path": "/monaExport", "times": 1, "status": status, "body_bytes": 3_000_000});
+        sandbox.add_rules(&rule.to_string()).unwrap();
+        let client = client(&config_for(&sandbox.host(), json!({"linger_ms": 60_000})));
+        enqueue(&client, ids(MESSAGES));
+        flush(&client);
+        let statistics = statistics(&client);
+        assert_eq!(statistics["rejected"], rejected, "{status}: {statistics}");
+        for (name, count) in counted.as_object().unwrap() {
+            assert_eq!(statistics[name], *count, "{status}: {statistics}");
         }
     }
 }
@@ -144,35 +191,101 @@ fn a_server_that_never_answers_a_connection_is_given_up_in_time() {
     }
 }
 
+/// A listener whose queue of connections is full: the system answers nobody who tries to connect.
+fn black_hole() -> (String, Vec<Box<dyn std::any::Any>>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .unwrap();
+    let _within = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut held: Vec<Box<dyn std::any::Any>> = Vec::new();
+    let patience = Duration::from_millis(200);
+    while let Ok(connection) = TcpStream::connect_timeout(&address, patience) {
+        held.push(Box::new(connection));
+    }
+    held.push(Box::new((listener, runtime)));
+    (address.to_string(), held)
+}
+
+#[test]
+fn a_server_that_cannot_even_be_connected_to_is_given_up_in_time() {
+    let (host, _held) = black_hole();
+    for key in ["connect_timeout_ms", "request_timeout_ms"] {
+        let client = client(&merged(config_for(&host, json!({})), json!({key: 50})));
+        enqueue(&client, ids(3));
+        let stuck = wait_until(&client, |now| now["retries"].as_u64() > Some(1));
+        let last_error = stuck["last_error"].as_str().unwrap();
+        assert!(last_error.starts_with(LATE), "{last_error}");
+        assert_eq!(document(&client.close(0))["undelivered"], 3);
+    }
+}
+
+#[test]
+fn one_attempt_takes_no_longer_than_it_may_whatever_it_waits_for() {
+    let hanging = json!({"path": LOGIN, "delay_ms": 3_600_000});
+    for rules in [
+        json!([{"path": "/export", "delay_ms": 3_600_000}]),
+        json!([{"path": "/export", "body": "{}", "slow_ms_per_byte": 3_600_000}]),
+        json!([hanging]),
+        json!([{"path": LOGIN, "times": 1, "handle": true}, {"path": "/export", "status": 401}, hanging]),
+    ] {
+        let sandbox = sandbox();
+        sandbox.add_rules(&rules.to_string()).unwrap();
+        let hour = 3_600_000;
+        let keys = json!({"request_timeout_ms": hour, "connect_timeout_ms": hour, "authenticate_on_init": false,
+            "queue": impatient(json!({"attempt_timeout_ms": 100}))});
+        let client = client(&config(&sandbox, keys));
+        enqueue(&client, ids(3));
+        let stuck = wait_until(&client, |now| now["retries"].as_u64() > Some(1));
+        assert!(
+            stuck["last_error"].to_string().contains("in time"),
+            "{rules}: {stuck}"
+        );
+        assert_eq!(document(&client.close(0))["undelivered"], 3);
+    }
+}
+
 #[test]
 fn nothing_is_sent_to_a_server_with_the_wrong_certificate() {
-    let start = || {
-        let options = Options {
-            tls: true,
-            ..Options::default()
-        };
-        Sandbox::start(options).unwrap()
-    };
-    let (server, stranger) = (start(), start());
+    let (trusted, stranger) = (authority(), authority());
     let folder = tempfile::tempdir().unwrap();
     let ca_file = folder.path().join("ca.pem");
-    std::fs::write(&ca_file, stranger.ca_pem().unwrap()).unwrap();
-    let config = merged(
-        config_for(&server.host(), json!({})),
-        json!({"should_use_ssl": true, "ca_file": ca_file.to_str()}),
-    );
-    let client = client(&config);
-    enqueue(&client, ids(3));
-    let refused = wait_until(&client, |now| now["retries"].as_u64() > Some(1));
-    assert!(
-        refused["last_error"].to_string().contains("certificate"),
-        "{refused}"
-    );
-    assert_eq!(
-        (
-            server.request_count(),
-            &refused["in_memory"].as_u64().map(|n| n <= 3)
-        ),
-        (0, &Some(true))
-    );
+    std::fs::write(&ca_file, trusted.pem()).unwrap();
+    let expired = certificate(&trusted, |params| {
+        params.not_after = date_time_ymd(2020, 1, 1)
+    });
+    let other_name = certificate(&trusted, |params| {
+        *params = CertificateParams::new(["monalabs.io".to_owned()]).unwrap();
+    });
+    for (shown, words) in [
+        (expired, "expired"),
+        (other_name, "not valid for name"),
+        (certificate(&stranger, |_| ()), "BadSignature"),
+    ] {
+        let shown = server_config(shown, rustls::ALL_VERSIONS);
+        let (host, listener) = listen();
+        let received = Arc::<Mutex<String>>::default();
+        let list = received.clone();
+        std::thread::spawn(move || {
+            loop {
+                let request = serve_next(&listener, shown.clone());
+                list.lock().unwrap().push_str(&request);
+            }
+        });
+        let changes = json!({"should_use_ssl": true, "ca_file": ca_file.to_str()});
+        let client = client(&merged(config_for(&host, json!({})), changes));
+        enqueue(&client, ids(3));
+        let refused = wait_until(&client, |now| now["retries"].as_u64() > Some(1));
+        let last_error = refused["last_error"].as_str().unwrap();
+        assert!(
+            last_error.starts_with(BROKEN) && last_error.contains(words),
+            "{last_error}"
+        );
+        assert_eq!(document(&client.close(0))["undelivered"], 3);
+        assert_eq!(*received.lock().unwrap(), "");
+    }
 }

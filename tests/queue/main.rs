@@ -1,7 +1,8 @@
 //! The background export: what is accepted is delivered, rejected with a reason, or counted.
 //!
 //! Long tests take a count from the environment: `MONA_TEST_KILL_ROUNDS`, `MONA_TEST_PROCESSES`,
-//! `MONA_TEST_LOANS` (a folder of messages), `MONA_TEST_LOAN_COUNT` and `MONA_TEST_OUTAGE_MESSAGES`.
+//! `MONA_TEST_LOANS` (a folder of messages), `MONA_TEST_LOAN_COUNT`, `MONA_TEST_OUTAGE_MESSAGES` and
+//! `MONA_TEST_OUTAGE_RATE`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +12,8 @@
 
 #[path = "../support/background.rs"]
 mod background;
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../support/judge.rs"]
 mod judge;
 #[path = "../support/mod.rs"]

@@ -1,4 +1,5 @@
-//! A long outage under load, and the recovery.
+//! A long outage under load, and the recovery. At full scale, ten minutes at 5,000 messages a second with the default bounds and
+//! waits: `MONA_TEST_OUTAGE_MESSAGES=3000000 MONA_TEST_OUTAGE_RATE=5000 cargo test --release --test queue -- outage --nocapture`.
 #![cfg(target_os = "linux")]
 
 use crate::background::*;
@@ -6,14 +7,49 @@ use crate::judge::Judge;
 use crate::support::*;
 use mona::status::Status;
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "MONA_TEST_OUTAGE_CHILD";
-const CAP: u64 = 4 << 20;
-const WAIT: u64 = 20;
+
+/// What memory may grow by beyond what the configuration allows.
+const SPARE: u64 = 4 << 20;
+
+/// Messages a second that a full-scale recovery must reach.
+const LEAST_DRAINED: f64 = 20_000.0;
+
+/// How much and for how long, and the limits meanwhile.
+struct Scale {
+    messages: usize,
+    /// Messages a second; 0: as many as can be.
+    rate: usize,
+    memory: u64,
+    disk: u64,
+    first_wait_ms: u64,
+    longest_wait_ms: u64,
+}
+
+impl Scale {
+    fn new() -> Scale {
+        let messages = count_of("MONA_TEST_OUTAGE_MESSAGES", 20_000);
+        let rate = count_of("MONA_TEST_OUTAGE_RATE", 0);
+        let [memory, disk, first_wait_ms, longest_wait_ms] = match rate {
+            0 => [4 << 20, 4 << 20, 20, 100],
+            _ => [32 << 20, 256 << 20, 500, 60_000],
+        };
+        Scale {
+            messages,
+            rate,
+            memory,
+            disk,
+            first_wait_ms,
+            longest_wait_ms,
+        }
+    }
+}
 
 /// Memory that is resident, in bytes.
 fn resident() -> u64 {
@@ -21,59 +57,97 @@ fn resident() -> u64 {
     text.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// Another process: enqueues for as long as the server is down and longer, and says what it cost.
+/// Bytes of the files below a folder.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.map_while(Result::ok).map(|entry| entry.path());
+    paths
+        .map(|path| match path.is_dir() {
+            true => size(&path),
+            false => path.metadata().map_or(0, |metadata| metadata.len()),
+        })
+        .sum()
+}
+
+/// Another process: enqueues for as long as the server is down, and says what it cost.
 #[test]
 fn child_during_an_outage() {
     let Ok(task) = std::env::var(CHILD) else {
         return;
     };
-    let (config, count): (Value, usize) = serde_json::from_str(&task).unwrap();
+    let (config, folder, messages, rate): (Value, PathBuf, usize, usize) =
+        serde_json::from_str(&task).unwrap();
     let client = client(&config);
     enqueue(&client, ["warm".to_owned()]);
     wait_until(&client, |now| now["state"] == "backing_off");
-    let (before, mut most, mut accepted) = (resident(), 0, 1);
-    for n in 0..count {
+    let (before, mut grown, mut disk, mut accepted) = (resident(), 0, 0, 1);
+    let start = Instant::now();
+    for n in 0..messages {
         let text = message(&format!("{n:0400}")).to_string();
         accepted += usize::from(client.enqueue(&text, None, true).status == Status::Ok);
         if n % 1000 == 0 {
             statistics(&client);
-            most = most.max(resident());
+            grown = resident().saturating_sub(before).max(grown);
+            disk = size(&folder).max(disk);
+            if let Some(due) = (n as u64 * 1000).checked_div(rate as u64) {
+                std::thread::sleep(Duration::from_millis(due).saturating_sub(start.elapsed()));
+            }
         }
     }
+    let outage_seconds = start.elapsed().as_secs_f64();
     println!("outage over");
-    flush(&client);
+    // The wait that is on may be the longest there is.
+    let start = Instant::now();
+    while client.flush(100).status != Status::Ok {
+        grown = resident().saturating_sub(before).max(grown);
+        statistics(&client);
+        assert!(start.elapsed() < 10 * PATIENCE);
+    }
     let counted = statistics(&client);
-    assert_eq!(counted["delivered"], accepted);
-    let grown = most.saturating_sub(before);
+    assert_eq!(counted["accepted"], accepted);
+    assert_eq!(
+        counted["delivered"].as_u64().unwrap() + counted["expired"].as_u64().unwrap(),
+        accepted as u64
+    );
     println!(
         "result {}",
-        json!({"accepted": accepted, "grown": grown, "requests": counted["requests"]})
+        json!({"accepted": accepted, "delivered": counted["delivered"], "expired": counted["expired"], "grown": grown,
+            "disk": disk, "requests": counted["requests"], "outage_seconds": outage_seconds})
     );
 }
 
-fn outage(durable: bool, most: u64) {
-    let (down, arrivals) = (
-        Arc::new(AtomicBool::new(true)),
-        Arc::<Mutex<Vec<Instant>>>::default(),
-    );
+/// When requests arrived during the outage, and when and with how many messages after it.
+#[derive(Default)]
+struct Arrivals {
+    down: Vec<Instant>,
+    up: Vec<(Instant, usize)>,
+}
+
+fn outage(durable: bool) {
+    let scale = Scale::new();
+    let down = Arc::new(AtomicBool::new(true));
+    let arrivals = Arc::<Mutex<Arrivals>>::default();
     let (is_down, list) = (down.clone(), arrivals.clone());
-    let judge = Judge::start(move |_, _| {
-        let down = is_down.load(Ordering::SeqCst);
-        if down {
-            list.lock().unwrap().push(Instant::now());
+    let judge = Judge::start(move |messages, _| {
+        let mut list = list.lock().unwrap();
+        if is_down.load(Ordering::SeqCst) {
+            list.down.push(Instant::now());
+            return (503, "{}".into());
         }
-        (if down { 503 } else { 200 }, "{}".into())
+        list.up.push((Instant::now(), messages.len()));
+        (200, "{}".into())
     });
     let folder = tempfile::tempdir().unwrap();
-    let keys = json!({"back_off_first_ms": WAIT, "back_off_longest_ms": 5 * WAIT, "max_bytes": CAP, "spool_max_bytes": CAP});
+    let keys = json!({"back_off_first_ms": scale.first_wait_ms, "back_off_longest_ms": scale.longest_wait_ms,
+        "max_bytes": scale.memory, "spool_max_bytes": scale.disk});
     let config = match durable {
         true => durable_config_for(judge.host(), folder.path(), keys),
         false => config_for(judge.host(), keys),
     };
-    let count = count_of("MONA_TEST_OUTAGE_MESSAGES", 20_000);
+    let task = json!([config, folder.path(), scale.messages, scale.rate]);
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "outage::child_during_an_outage", "--nocapture"])
-        .env(CHILD, json!([config, count]).to_string())
+        .env(CHILD, task.to_string())
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
@@ -81,44 +155,53 @@ fn outage(durable: bool, most: u64) {
     let mut result = Value::Null;
     for line in lines.map_while(Result::ok) {
         if line.ends_with("outage over") {
-            assert!(size(folder.path()) <= CAP);
             down.store(false, Ordering::SeqCst);
         } else if let Some((_, document)) = line.split_once("result ") {
             result = serde_json::from_str(document).unwrap();
         }
     }
     assert!(child.wait().unwrap().success());
-    let arrivals = arrivals.lock().unwrap();
-    for pair in arrivals.windows(2) {
-        let gap = pair[1] - pair[0];
+    check(durable, &scale, &result, &arrivals.lock().unwrap());
+}
+
+fn check(durable: bool, scale: &Scale, result: &Value, arrivals: &Arrivals) {
+    let number = |name: &str| result[name].as_u64().unwrap();
+    assert!(
+        number("accepted") < scale.messages as u64,
+        "the bound was never met: {result}"
+    );
+    let bound = if durable { 0 } else { scale.memory };
+    assert!(number("grown") <= bound + SPARE, "{result}");
+    assert!(number("disk") <= scale.disk, "{result}");
+    // No request but one probe after each wait, the last of which finds the server up.
+    let probes = arrivals
+        .down
+        .iter()
+        .chain(arrivals.up.first().map(|(at, _)| at));
+    let probes: Vec<_> = probes.collect();
+    for pair in probes.windows(2) {
+        let gap = *pair[1] - *pair[0];
         assert!(
-            gap >= Duration::from_millis(WAIT),
+            gap >= Duration::from_millis(scale.first_wait_ms),
             "two requests within {gap:?}"
         );
     }
-    let accepted = result["accepted"].as_u64().unwrap() as usize;
-    assert!(accepted < count, "the bound was never met: {result}");
-    assert!(result["grown"].as_u64() <= Some(most), "{result}");
-    println!("{result}, {} requests during the outage", arrivals.len());
-}
-
-/// Bytes of the files below a folder.
-fn size(folder: &std::path::Path) -> u64 {
-    let entries = std::fs::read_dir(folder).unwrap().map_while(Result::ok);
-    entries
-        .map(|entry| match entry.path() {
-            path if path.is_dir() => size(&path),
-            path => path.metadata().map_or(0, |metadata| metadata.len()),
-        })
-        .sum()
+    let (first, last) = (arrivals.up[0].0, arrivals.up[arrivals.up.len() - 1].0);
+    let drained: usize = arrivals.up[1..].iter().map(|(_, messages)| messages).sum();
+    let rate = drained as f64 / (last - first).as_secs_f64();
+    println!(
+        "{result}, {} requests during the outage, drained at {rate:.0} messages a second",
+        arrivals.down.len()
+    );
+    assert!(scale.rate == 0 || rate >= LEAST_DRAINED, "{rate}");
 }
 
 #[test]
 fn an_outage_costs_no_more_memory_than_the_bound_and_no_burst_of_requests() {
-    outage(false, CAP + (4 << 20));
+    outage(false);
 }
 
 #[test]
 fn an_outage_with_a_spool_costs_hardly_any_memory_and_no_more_disk_than_the_cap() {
-    outage(true, 4 << 20);
+    outage(true);
 }

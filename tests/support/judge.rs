@@ -87,7 +87,7 @@ fn serve(
 }
 
 /// The body of the next request; none when the connection ends.
-fn request(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
+pub fn request(reader: &mut BufReader<TcpStream>) -> Option<Vec<u8>> {
     let (mut length, mut line) = (0, String::new());
     loop {
         line.clear();
