@@ -20,12 +20,13 @@ pub type File = NotInherited<fs::File>;
 
 const PRIVATE_FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// Opens `path`, creating what is missing of it, and checks that only this user can write there.
-pub fn open_root(path: &Path) -> std::result::Result<File, SpoolError> {
+/// Opens `path`, creating what is missing of it (`durable`: for a loss of power too), and checks that only this user can
+/// write there.
+pub fn open_root(path: &Path, durable: bool) -> std::result::Result<File, SpoolError> {
     // With a slash at its end, a link would be followed.
     let path: &Path = &path.components().collect::<PathBuf>();
     let shown = path.display();
-    let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let created = create_root(path, durable);
     let mut options = OpenOptions::new();
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     options.read(true).custom_flags(flags.bits());
@@ -37,6 +38,32 @@ pub fn open_root(path: &Path) -> std::result::Result<File, SpoolError> {
     };
     check_directory(&directory, 0o022).map_err(|error| refusal(&shown, &error))?;
     Ok(directory)
+}
+
+fn create_root(path: &Path, durable: bool) -> Result<()> {
+    let is_missing =
+        |path: &&Path| !path.as_os_str().is_empty() && path.symlink_metadata().is_err();
+    let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for parent in missing.iter().filter_map(|path| path.parent()) {
+        let parent = match parent.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => parent,
+        };
+        if durable {
+            sync_parent(parent)?;
+        }
+    }
+    Ok(())
+}
+
+fn sync_parent(parent: &Path) -> Result<()> {
+    match NotInherited::open(|| fs::File::open(parent)) {
+        Ok(directory) => sync_directory(&directory),
+        // One in which we may create and not look: nobody can flush it.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn refusal(shown: &dyn std::fmt::Display, error: &Error) -> SpoolError {

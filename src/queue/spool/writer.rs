@@ -74,7 +74,8 @@ impl Spool {
         let Some(fingerprint) = format::id_of(&options.fingerprint) else {
             return Err(refused("The spool's fingerprint is not 32 hex digits"));
         };
-        let root = disk::open_root(&options.root)?;
+        let durable = options.sync != Sync::Os;
+        let root = disk::open_root(&options.root, durable)?;
         let problem = |error: Error| {
             let path = options.root.join(&options.fingerprint);
             let path = path.display();
@@ -88,7 +89,6 @@ impl Spool {
         }
         let directory =
             disk::open_directory(&root, &options.fingerprint, 0o022).map_err(problem)?;
-        let durable = options.sync != Sync::Os;
         let shared = Arc::new(Shared {
             directory,
             fingerprint,
