@@ -91,8 +91,6 @@ fn options(root: &Path) -> Options {
         keep_free_bytes: 0,
         segment_bytes: 2048,
         sync: Sync::Os,
-        sync_interval: Duration::from_secs(1),
-        sync_bytes: 1 << 20,
         retention: Duration::from_secs(3600),
         read_again: Duration::from_millis(1),
     }

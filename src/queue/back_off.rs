@@ -20,6 +20,19 @@ impl Limits {
             longest: Duration::from_millis(longest.max(first).into()),
         }
     }
+
+    /// The wait after a failure that so many went before, where `chance`, in [0, 1), has it.
+    fn wait(self, failures: u32, chance: f64) -> Duration {
+        let doubled = self.first.saturating_mul(1 << failures.min(20));
+        let spread = doubled.min(self.longest).saturating_sub(self.first);
+        self.first + spread.mul_f64(chance)
+    }
+}
+
+/// The wait that a server asked for, and a little more, so that not all clients come back at once.
+fn asked(retry_after: Option<Duration>, chance: f64) -> Duration {
+    let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+    asked.mul_f64(1.0 + chance / 10.0)
 }
 
 /// Full jitter: each wait is a random one between the first and a ceiling that doubles.
@@ -33,15 +46,11 @@ impl BackOff {
     /// Notes a failure; `retry_after` is what the server asked for. One that comes while a wait is on is of
     /// the same trouble, and makes nothing worse.
     pub fn failed(&mut self, limits: Limits, retry_after: Option<Duration>) {
-        // A little more than asked for, so that not all clients come back at once.
-        let asked = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
-        let mut wait = asked.mul_f64(1.0 + random::unit() / 10.0);
+        let mut wait = asked(retry_after, random::unit());
         if let Some(left) = self.left() {
             wait = wait.max(left);
         } else {
-            let doubled = limits.first.saturating_mul(1 << self.failures.min(20));
-            let spread = doubled.min(limits.longest).saturating_sub(limits.first);
-            wait = wait.max(limits.first + spread.mul_f64(random::unit()));
+            wait = wait.max(limits.wait(self.failures, random::unit()));
             self.failures += 1;
         }
         self.until = Some(Instant::now() + wait);
@@ -105,6 +114,32 @@ mod tests {
         assert_eq!((back_off.left(), back_off.failing()), (None, false));
         back_off.failed(LIMITS, None);
         assert!(seconds(&back_off) <= 1.0);
+    }
+
+    /// Chances from the least to the greatest.
+    const CHANCES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 0.999_999];
+
+    fn is(wait: Duration, seconds: f64) {
+        let difference = (wait.as_secs_f64() - seconds).abs();
+        assert!(difference < 1e-3, "{wait:?}, not {seconds} s");
+    }
+
+    #[test]
+    fn each_wait_is_what_the_formula_and_chance_make_it() {
+        for failures in 0..40 {
+            let ceiling = 2f64.powi(failures).min(60.0);
+            for chance in CHANCES {
+                let wait = LIMITS.wait(failures as u32, chance);
+                is(wait, 1.0 + (ceiling - 1.0) * chance);
+            }
+        }
+        for chance in CHANCES {
+            for (seconds, believed) in [(0, 0.0), (7, 7.0), (3600, 3600.0), (u64::MAX, 3600.0)] {
+                let wait = asked(Some(Duration::from_secs(seconds)), chance);
+                is(wait, believed * (1.0 + chance / 10.0));
+            }
+            is(asked(None, chance), 0.0);
+        }
     }
 
     #[test]

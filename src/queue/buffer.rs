@@ -102,6 +102,24 @@ impl Buffer {
         Some(batch)
     }
 
+    /// Has the second batch come first, if it may overtake the first; whether it does.
+    pub fn overtake(&mut self, may: impl Fn(&Batch, &Batch) -> bool) -> bool {
+        let (Some(first), second) = (self.take(), self.take()) else {
+            return false;
+        };
+        let overtakes = second.as_ref().is_some_and(|second| may(second, &first));
+        let order = if overtakes {
+            [Some(first), second]
+        } else {
+            [second, Some(first)]
+        };
+        order
+            .into_iter()
+            .flatten()
+            .for_each(|batch| self.put_back(batch));
+        overtakes
+    }
+
     /// Puts a batch back where it was taken.
     pub fn put_back(&mut self, batch: Batch) {
         if !batch.is_empty() {

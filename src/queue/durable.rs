@@ -40,8 +40,6 @@ pub fn open(config: &QueueConfig, fingerprint: String) -> Result<Option<Spool>, 
             SpoolSync::Interval => Sync::Interval,
             SpoolSync::Always => Sync::Always,
         },
-        sync_interval: Duration::from_millis(config.spool_sync_interval_ms.into()),
-        sync_bytes: SYNC_BYTES,
         retention: Duration::from_secs_f64(config.spool_retention_hours * 3600.0),
         read_again: READ_AGAIN,
     };
@@ -120,7 +118,7 @@ impl Queue {
     }
 
     /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message
-    /// is in memory.
+    /// is in memory but perhaps one that is accused, which stays the first.
     pub(super) fn fill(&self, spool: &Spool) {
         let counted = lock(&self.state).on_disk.messages;
         // What is appended but not counted yet is left for the next time.
@@ -150,7 +148,11 @@ impl Queue {
                 }
                 state.on_disk_since_ms = self.now_ms();
                 state.unreadable = None;
+                let accused = state.buffer.take();
                 state.buffer.put_back(batch);
+                accused
+                    .into_iter()
+                    .for_each(|first| state.buffer.put_back(first));
             }
             Err(error) => {
                 state.stored(Err(&error));

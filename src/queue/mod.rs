@@ -9,6 +9,7 @@
 
 mod back_off;
 mod batch;
+mod blame;
 mod buffer;
 mod durable;
 mod endpoint;

@@ -47,7 +47,7 @@ impl Outcome {
     }
 
     /// Nobody will ever accept it.
-    fn all_refused(messages: usize, reason: &str) -> Outcome {
+    pub fn all_refused(messages: usize, reason: &str) -> Outcome {
         let refused = |index| (index, reason.to_owned());
         Outcome::Settled((0..messages).map(refused).collect())
     }

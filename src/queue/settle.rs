@@ -3,29 +3,24 @@
 use super::Queue;
 use super::back_off::Limits;
 use super::batch::Batch;
+use super::blame::{self, SUSPICIONS};
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
-use super::state::{Health, Rejection, State};
+use super::state::{Accused, Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
 use crate::raw;
 use crate::sync::lock;
 use std::time::Duration;
 
-/// A batch is never made smaller than this because of its size.
-const SMALLEST_LIMIT: u64 = 64 * 1024;
-
 /// After so many successes a learned limit is raised by a tenth.
 const SUCCESSES_TO_RAISE: u32 = 100;
-
-/// After so many errors of the service in a row, one message of the batch is suspected.
-const SUSPICIONS_TO_SPLIT: u32 = 3;
 
 impl Queue {
     pub(super) fn settle(&self, batch: Batch, outcome: Outcome, logger: &Logger) {
         // Made without the lock, because a callback may call the library.
         let log = &logger.later();
-        let outcome = outcome.of_batch(batch.len());
+        let outcome = self.judged(outcome, &batch);
         let stored = match outcome {
             // Without the lock: nobody else is to wait for the disk.
             Outcome::Settled(_) => self.acknowledge(&batch),
@@ -41,7 +36,7 @@ impl Queue {
             Outcome::Settled(rejected) => self.delivered(&mut state, &batch, rejected, log),
             Outcome::Split { error, too_large } => {
                 if too_large {
-                    learn(&mut state, &batch);
+                    blame::refuse(&mut state, &batch);
                 }
                 state.last_error = Some(error);
                 split(&mut state, batch);
@@ -73,6 +68,32 @@ impl Queue {
             News::Failed(retry_after) => endpoint.failed(self.back_off_limits(), retry_after),
             News::Nothing => endpoint.undecided(),
         }
+    }
+
+    /// What the outcome comes to for this batch: a message that is refused alone is rejected, and so is one that the
+    /// service fails at again and again while it takes others.
+    fn judged(&self, outcome: Outcome, batch: &Batch) -> Outcome {
+        match outcome {
+            Outcome::Retry {
+                error,
+                suspicious: true,
+                ..
+            } if batch.len() == 1 && self.has_tried(batch) => {
+                Outcome::all_refused(batch.len(), &error)
+            }
+            Outcome::Split {
+                too_large: true, ..
+            } if batch.len() <= 1 => {
+                blame::message_alone(&mut lock(&self.state));
+                outcome.of_batch(1)
+            }
+            outcome => outcome.of_batch(batch.len()),
+        }
+    }
+
+    /// Whether the service took others since it failed at this message.
+    fn has_tried(&self, batch: &Batch) -> bool {
+        lock(&self.state).accused == Accused::Tried(blame::hash(batch))
     }
 
     fn back_off_limits(&self) -> Limits {
@@ -124,8 +145,9 @@ impl Queue {
         }
         state.health = Health::Ok;
         state.pause.succeeded();
-        state.suspicions = 0;
+        blame::acquit(state, batch);
         state.successes += 1;
+        blame::learn(state, batch);
         if state.successes >= SUCCESSES_TO_RAISE {
             state.successes = 0;
             state.largest_batch = state.largest_batch.map(|largest| largest + largest / 10);
@@ -143,7 +165,6 @@ enum News {
 /// Tries the halves apart.
 fn split(state: &mut State, batch: Batch) {
     state.counters.splits += 1;
-    state.suspicions = 0;
     let (first, second) = batch.halves();
     state.buffer.put_back(second);
     state.buffer.put_back(first);
@@ -158,21 +179,22 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
     state.health = Health::BackingOff;
     state.counters.retries += 1;
     state.suspicions = if suspicious { state.suspicions + 1 } else { 0 };
-    if state.suspicions >= SUSPICIONS_TO_SPLIT && batch.len() > 1 {
+    state.accused = Accused::Nobody;
+    let suspected = state.suspicions >= SUSPICIONS;
+    if suspected && batch.len() > 1 {
+        state.suspects = state.suspects.max(batch.len() as u64);
         split(state, batch);
-    } else {
-        state.buffer.put_back(batch);
+        return;
     }
-}
-
-/// The service refused a batch for its size: half of it may do.
-fn learn(state: &mut State, batch: &Batch) {
-    state.largest_batch = Some((batch.bytes() as u64 / 2).max(SMALLEST_LIMIT));
-    state.successes = 0;
+    if suspected {
+        state.accused = Accused::Stopped(blame::hash(&batch));
+    }
+    state.buffer.put_back(batch);
+    blame::overtake(state);
 }
 
 /// The context id of a message as it stands on the wire.
-fn context_id(message: &[u8]) -> Option<String> {
+pub(super) fn context_id(message: &[u8]) -> Option<String> {
     let value = text::member(std::str::from_utf8(message).ok()?, "contextId")?;
     match serde_json::from_str(value) {
         Ok(text) => Some(text),
@@ -187,14 +209,19 @@ mod tests {
     use crate::config::Config;
     use crate::events::Events;
     use crate::queue::Reporter;
+    use crate::transport::{self, Response};
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::SystemTime;
 
     fn queue(config: &Config) -> (Arc<Queue>, Logger) {
         let events = Events::new(asynchronous::limits(config));
         let logger = Logger::new(config, events.clone());
         let reporter = Reporter::new(config, events);
-        let url = "http://settle.test";
-        let queue = Queue::new(config.queue.clone(), url, String::new(), reporter);
+        // An endpoint that no other queue has.
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let url = format!("http://{}.test", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let queue = Queue::new(config.queue.clone(), &url, String::new(), reporter);
         (queue.unwrap(), logger)
     }
 
@@ -213,5 +240,58 @@ mod tests {
         assert!(lock(&queue.state).pause.failing());
         queue.settle(batch(), Outcome::Settled(Vec::new()), &logger);
         assert!(!lock(&queue.state).pause.failing());
+    }
+
+    /// What is left of the waits for the endpoint and for its door after a batch of one was answered so.
+    fn waits(status: u16, retry_after: &str) -> [Option<f64>; 2] {
+        let waits = r#""back_off_first_ms": 500000, "back_off_longest_ms": 500000"#;
+        let pauses = r#""pause_first_ms": 700000, "pause_longest_ms": 700000"#;
+        let config = format!(r#"{{"user_id": "u", "queue": {{{waits}, {pauses}}}}}"#);
+        let (queue, logger) = queue(&Config::from_json(Some(&config)).unwrap());
+        let asked = transport::retry_after(retry_after);
+        let answer = Ok(Response::bodiless(status, asked));
+        queue.settle(batch(), Outcome::of(&answer, 1), &logger);
+        let state = lock(&queue.state);
+        [state.endpoint.left_alone(), state.pause.left()].map(|left| Some(left?.as_secs_f64()))
+    }
+
+    #[test]
+    fn after_each_status_the_server_is_left_alone_for_as_long_as_it_asks_and_no_less_than_usual() {
+        let date = |seconds: u64, ahead: bool| {
+            let by = Duration::from_secs(seconds);
+            let now = SystemTime::now();
+            httpdate::fmt_http_date(if ahead { now + by } else { now - by })
+        };
+        let (ahead, past) = (date(2000, true), date(2000, false));
+        // What a server may say, and between which seconds the wait is then.
+        let forms: [(&str, f64, f64); 9] = [
+            ("", 500.0, 500.0),
+            ("2000", 2000.0, 2200.0),
+            ("100", 500.0, 500.0),
+            (&ahead, 2000.0, 2200.0),
+            (&past, 500.0, 500.0),
+            ("1000000000", 3600.0, 3960.0),
+            ("-5", 500.0, 500.0),
+            ("1.5", 500.0, 500.0),
+            ("soon", 500.0, 500.0),
+        ];
+        for status in 200..600 {
+            for (retry_after, least, most) in forms {
+                let retried = matches!(status, 408 | 425 | 429)
+                    || status >= 500 && !matches!(status, 501 | 505);
+                let shut = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410);
+                let expected = [(retried, least, most), (shut, 700.0, 700.0)];
+                let found = waits(status, retry_after);
+                for (found, (waits, least, most)) in found.into_iter().zip(expected) {
+                    // What has passed of it by now is far less than a tenth.
+                    let right = found.map(|left| (least * 0.9..=most).contains(&left));
+                    assert_eq!(
+                        right,
+                        waits.then_some(true),
+                        "{status}, {retry_after:?}: {found:?}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -56,6 +56,29 @@ pub enum Health {
     Closed,
 }
 
+/// Whether a message, known by a hash of its text, is suspected of the service's own errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accused {
+    Nobody,
+    /// It is the first, and waits for a batch to overtake it.
+    Stopped(u64),
+    /// A batch goes before it, and shows whether the service works.
+    Overtaken(u64),
+    /// The service works; if it fails at this message once more, that is to blame.
+    Tried(u64),
+}
+
+/// A batch that was refused for its size, and divided.
+#[derive(Clone, Copy, Debug)]
+pub struct Oversized {
+    /// The limit that was known before: right after all if one message alone is to blame.
+    pub limit: Option<u64>,
+    /// The size that was refused last, until a part is accepted.
+    pub refused: Option<u64>,
+    /// How many of its messages are left.
+    pub messages: u64,
+}
+
 /// A message that the service rejected.
 #[derive(Clone, Debug, Serialize)]
 pub struct Rejection {
@@ -93,10 +116,14 @@ pub struct State {
     pub pause: BackOff,
     /// The largest batch that the service takes, as learned from its refusals.
     pub largest_batch: Option<u64>,
+    pub oversized: Option<Oversized>,
     /// How many requests succeeded since that was learned or raised.
     pub successes: u32,
     /// How often in a row the service had an error of its own.
     pub suspicions: u32,
+    /// How many messages are left of a batch that was divided for that.
+    pub suspects: u64,
+    pub accused: Accused,
     /// Messages that are being written to the spool, and how many could not be.
     pub appending: u64,
     pub unappended: u64,
@@ -139,8 +166,11 @@ impl State {
             unreadable: None,
             pause: BackOff::default(),
             largest_batch: None,
+            oversized: None,
             successes: 0,
             suspicions: 0,
+            suspects: 0,
+            accused: Accused::Nobody,
             appending: 0,
             unappended: 0,
             flush_to: None,
@@ -204,6 +234,15 @@ impl State {
             return (on_disk, None);
         }
         (on_disk.saturating_sub(messages), Some(left))
+    }
+
+    /// Whether messages of the spool are to be read: none is in memory, or one that is accused, and nobody to overtake it.
+    pub fn wants_more(&self) -> bool {
+        match self.buffer.load().messages {
+            0 => true,
+            1 => matches!(self.accused, Accused::Stopped(_)) && self.readable().0 > 0,
+            _ => false,
+        }
     }
 
     /// Notes how an access to the spool went.

@@ -1,6 +1,7 @@
 //! The thread of a queue: takes batches, sends them, settles them.
 
 use super::batch::Batch;
+use super::blame::overtake;
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
 use super::state::State;
@@ -97,12 +98,13 @@ impl Queue {
             }
             let mut wait = self.wait(&state);
             if wait.is_none()
-                && state.buffer.load().messages == 0
+                && state.wants_more()
                 && let Some(spool) = &self.spool
             {
                 drop(state);
                 self.fill(spool);
                 state = lock(&self.state);
+                overtake(&mut state);
                 continue;
             }
             if wait.is_none() {

@@ -14,7 +14,7 @@ mod tls;
 use pause::UnderWay;
 pub use proxy::Proxies;
 pub use response::Response;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub use response::retry_after;
 
 use crate::config::{Config, Secret};

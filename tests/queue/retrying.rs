@@ -7,7 +7,7 @@ use mona::status::Status;
 use mona_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -40,39 +40,125 @@ fn a_failed_request_is_repeated_byte_for_byte() {
     assert_eq!(statistics(&client)["retries"], 8);
 }
 
+/// A service that fails with this status at each request that has the poison in it, and what it took.
+fn poisoned(status: u16, poison: String) -> (Judge, Arc<Mutex<Vec<String>>>) {
+    let delivered = Arc::<Mutex<Vec<_>>>::default();
+    let list = delivered.clone();
+    let judge = Judge::start(move |messages, _| {
+        if messages.iter().any(|message| id_of(message) == poison) {
+            return (status, "no".into());
+        }
+        list.lock().unwrap().extend(messages.iter().map(id_of));
+        (200, "{}".into())
+    });
+    (judge, delivered)
+}
+
 #[test]
 fn one_poisonous_message_is_found_and_all_others_are_delivered() {
-    for status in [400, 422, 500] {
-        let delivered = Arc::new(Mutex::new(Vec::new()));
-        let list = delivered.clone();
-        let judge = Judge::start(move |messages, _| {
-            // A 500 goes on for ever where the poison is alone; then it is a rejection that ends it.
-            if messages.iter().any(|message| id_of(message) == "id-00077") {
-                let alone = messages.len() == 1 && status == 500;
-                return (if alone { 400 } else { status }, "no".into());
-            }
-            list.lock().unwrap().extend(messages.iter().map(id_of));
-            (200, "{}".into())
-        });
+    const MESSAGES: usize = 128;
+    const HALVINGS: usize = 7;
+    for (status, place) in [
+        (400, 77),
+        (422, 0),
+        (413, 127),
+        (500, 77),
+        (500, 0),
+        (500, 127),
+    ] {
+        let poison = ids(MESSAGES).nth(place).unwrap();
+        let (judge, delivered) = poisoned(status, poison.clone());
         let client = client_of(&judge, json!({"linger_ms": 60_000, "batch_messages": 200}));
-        let batch: Vec<_> = ids(128).map(|id| message(&id)).collect();
-        assert_eq!(
-            client.enqueue(&json!(batch).to_string(), None, true).status,
-            Status::Ok
-        );
+        let batch: Vec<_> = ids(MESSAGES).map(|id| message(&id)).collect();
+        enqueue_together(&client, &batch);
+        if (status, place) == (500, 127) {
+            // Nobody comes after it who could show that the service works.
+            client.flush(0);
+            wait_until(&client, |now| now["delivered"] == MESSAGES - 1);
+            enqueue(&client, ["another".to_owned()]);
+        }
         flush(&client);
-        let expected: Vec<_> = ids(128).filter(|id| id != "id-00077").collect();
-        assert_eq!(*delivered.lock().unwrap(), expected, "{status}");
+        let expected: Vec<_> = ids(MESSAGES).filter(|id| *id != poison).collect();
+        let delivered = delivered.lock().unwrap();
+        assert_eq!(delivered[..MESSAGES - 1], expected, "{status}, {place}");
         let statistics = statistics(&client);
         assert_eq!(
             (&statistics["rejected"], &statistics["splits"]),
-            (&json!(1), &json!(7)),
+            (&json!(1), &json!(HALVINGS)),
             "{status}"
         );
-        // Each of the seven halvings costs two requests; a 500 is tried three times before it is suspected.
-        let requests = if status == 500 { 29 } else { 15 };
-        assert_eq!(statistics["requests"], requests, "{status}");
-        assert_eq!(statistics["rejections"][0]["context_id"], "id-00077");
+        assert_eq!(statistics["rejections"][0]["context_id"], json!(poison));
+        // Each of the halvings costs two requests; a 500 is tried three times before it is suspected, and the message
+        // that is left alone until another was taken.
+        let requests = statistics["requests"].as_u64().unwrap() as usize;
+        match (status, place) {
+            (500, 127) => assert!(requests > 1 + 2 * HALVINGS),
+            (500, _) => assert_eq!(requests, 1 + 2 * HALVINGS + 3),
+            _ => assert_eq!(requests, 1 + 2 * HALVINGS),
+        }
+    }
+}
+
+#[test]
+fn a_poisonous_message_that_is_alone_holds_up_no_others() {
+    for durable in [false, true] {
+        let (judge, delivered) = poisoned(500, "poison".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        let client = match durable {
+            true => client(&durable_config_for(judge.host(), folder.path(), json!({}))),
+            false => client_of(&judge, json!({})),
+        };
+        enqueue(&client, ["poison".to_owned()]);
+        wait_until(&client, |now| now["retries"].as_u64() > Some(5));
+        assert_eq!(statistics(&client)["rejected"], 0, "it may be the service");
+        enqueue(&client, ids(50));
+        flush(&client);
+        assert_eq!(*delivered.lock().unwrap(), ids(50).collect::<Vec<_>>());
+        let statistics = statistics(&client);
+        assert_eq!(statistics["rejected"], 1);
+        assert_eq!(statistics["rejections"][0]["context_id"], "poison");
+    }
+}
+
+#[test]
+fn a_service_that_fails_at_everything_for_a_while_costs_no_message_and_no_order_of_a_context() {
+    const FAILURES: usize = 60;
+    for durable in [false, true] {
+        let taken = Arc::<Mutex<Vec<Value>>>::default();
+        let list = taken.clone();
+        let judge = Judge::start(move |messages, number| {
+            if number <= FAILURES {
+                return (500, String::new());
+            }
+            list.lock().unwrap().extend_from_slice(messages);
+            (200, "{}".into())
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let keys = json!({"batch_messages": 16});
+        let client = match durable {
+            true => client(&durable_config_for(judge.host(), folder.path(), keys)),
+            false => client_of(&judge, keys),
+        };
+        for n in 0..100 {
+            let text =
+                json!({"message": {"n": n}, "contextClass": "C", "contextId": (n % 5).to_string()});
+            assert_eq!(
+                client.enqueue(&text.to_string(), None, true).status,
+                Status::Ok
+            );
+        }
+        flush(&client);
+        let statistics = statistics(&client);
+        assert_eq!(statistics["delivered"], 100, "{statistics}");
+        let taken = taken.lock().unwrap();
+        assert_eq!(taken.len(), 100);
+        for context in 0..5 {
+            let own = taken
+                .iter()
+                .filter(|message| id_of(message) == context.to_string());
+            let numbers = own.map(|message| message["message"]["n"].as_u64().unwrap());
+            assert!(numbers.is_sorted(), "context {context}");
+        }
     }
 }
 
@@ -249,21 +335,26 @@ fn a_server_that_asks_for_years_is_left_alone_and_closing_does_not_wait() {
 }
 
 #[test]
-fn whatever_size_a_service_takes_all_messages_arrive() {
-    for limit in [1 << 10, 1 << 14, 1 << 17, 1 << 20] {
-        let taken = Arc::<Mutex<Vec<_>>>::default();
-        let list = taken.clone();
+fn whatever_size_a_service_takes_all_messages_arrive_and_few_requests_are_refused() {
+    const MESSAGES: usize = 3000;
+    for limit in (10..=20).map(|power| 1 << power) {
+        let (taken, refused) = (
+            Arc::<Mutex<Vec<_>>>::default(),
+            Arc::new(AtomicUsize::new(0)),
+        );
+        let (list, count) = (taken.clone(), refused.clone());
         let judge = Judge::start(move |messages, _| {
             if json!(messages).to_string().len() > limit {
+                count.fetch_add(1, Ordering::SeqCst);
                 return (413, String::new());
             }
             list.lock().unwrap().extend(messages.iter().map(id_of));
             (200, "{}".into())
         });
         let client = client_of(&judge, json!({"linger_ms": 60_000, "batch_messages": 4000}));
-        let batch: Vec<_> = ids(3000).map(|id| message(&id)).collect();
+        let batch: Vec<_> = ids(MESSAGES).map(|id| message(&id)).collect();
         enqueue_together(&client, &batch);
-        let accepted: BTreeSet<_> = ids(3000).collect();
+        let accepted: BTreeSet<_> = ids(MESSAGES).collect();
         flush(&client);
         assert_eq!(
             settle(&client, &accepted, &taken.lock().unwrap()),
@@ -271,7 +362,37 @@ fn whatever_size_a_service_takes_all_messages_arrive() {
             "{limit}"
         );
         assert!(taken.lock().unwrap().is_sorted(), "{limit}");
+        let refused = refused.load(Ordering::SeqCst) as f64;
+        assert!(
+            refused <= 2.0 * (MESSAGES as f64).log2(),
+            "{limit}: {refused} refused"
+        );
     }
+}
+
+#[test]
+fn a_message_too_large_by_itself_does_not_make_batches_small() {
+    let judge = Judge::start(|messages, _| {
+        let large = messages
+            .iter()
+            .any(|message| message.to_string().len() > 1000);
+        (if large { 413 } else { 200 }, "{}".into())
+    });
+    let client = client_of(&judge, json!({"linger_ms": 60_000, "batch_messages": 2000}));
+    let mut batch: Vec<_> = ids(1000).map(|id| message(&id)).collect();
+    enqueue_together(&client, &batch);
+    flush(&client);
+    for place in [0, 500, 999] {
+        batch[place]["message"]["a"] = json!("x".repeat(2000));
+        enqueue_together(&client, &batch);
+        flush(&client);
+        batch[place] = message("small again");
+        let before = judge.bodies().len();
+        enqueue_together(&client, &batch);
+        flush(&client);
+        assert!(judge.bodies().len() - before <= 4, "{place}");
+    }
+    assert_eq!(statistics(&client)["rejected"], 3);
 }
 
 #[test]
@@ -293,10 +414,46 @@ fn a_size_that_was_learned_is_exceeded_a_little_after_many_successes() {
     };
     assert_eq!(requests_for(140), 3, "refused, and then by halves of 70");
     assert_eq!(requests_for(75), 2);
-    // With the four halves so far.
-    (0..96).for_each(|_| assert_eq!(requests_for(1), 1));
+    // With the three halves since it was learned.
+    (0..97).for_each(|_| assert_eq!(requests_for(1), 1));
     assert_eq!(requests_for(75), 1);
     assert_eq!(requests_for(80), 2);
+}
+
+#[test]
+fn a_failing_server_sees_attempts_as_far_apart_as_the_formula_has_them() {
+    const FIRST: u64 = 200;
+    const LONGEST: u64 = 800;
+    const ATTEMPTS: usize = 5;
+    let gaps = || {
+        let arrivals = Arc::<Mutex<Vec<_>>>::default();
+        let list = arrivals.clone();
+        let judge = Judge::start(move |_, number| {
+            list.lock().unwrap().push(Instant::now());
+            (if number < ATTEMPTS { 503 } else { 200 }, "{}".into())
+        });
+        let waits = json!({"back_off_first_ms": FIRST, "back_off_longest_ms": LONGEST});
+        let client = client_of(&judge, waits);
+        enqueue(&client, ids(1));
+        flush(&client);
+        let arrivals = arrivals.lock().unwrap();
+        assert_eq!(arrivals.len(), ATTEMPTS);
+        let gaps = arrivals.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.collect::<Vec<_>>()
+    };
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..8).map(|_| scope.spawn(gaps)).collect();
+        running.into_iter().map(|run| run.join().unwrap()).collect()
+    });
+    for (failures, ceiling) in [FIRST, 2 * FIRST, LONGEST, LONGEST].into_iter().enumerate() {
+        let shortest = runs.iter().map(|gaps| gaps[failures]).min().unwrap();
+        // A busy machine makes gaps longer, but hardly all of them.
+        let [least, most] = [FIRST, ceiling + ceiling / 10].map(Duration::from_millis);
+        assert!(
+            shortest >= least && shortest <= most,
+            "{failures}: {shortest:?}"
+        );
+    }
 }
 
 #[test]

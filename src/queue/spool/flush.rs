@@ -8,18 +8,6 @@ use crate::sync::lock;
 use std::sync::atomic::Ordering::SeqCst;
 
 impl Spool {
-    /// In mode `Interval`, flushes when enough bytes or time have gathered since the last flush.
-    pub fn sync_if_due(&self) -> Result<(), SpoolError> {
-        let writer = lock(&self.writer);
-        let since = writer.unsynced_since;
-        let due = since.is_some_and(|since| {
-            writer.unsynced_bytes >= self.options.sync_bytes
-                || since.elapsed() >= self.options.sync_interval
-        });
-        drop(writer);
-        if due { self.sync() } else { Ok(()) }
-    }
-
     /// The next call begins a new segment; of this one, what is damaged is then known for lost.
     pub fn end_segment(&self) {
         self.seal(&mut lock(&self.writer));
@@ -31,8 +19,6 @@ impl Spool {
         let mut writer = lock(&self.writer);
         let mut unsynced = std::mem::take(&mut writer.unsynced);
         unsynced.extend(writer.active.clone());
-        writer.unsynced_bytes = 0;
-        writer.unsynced_since = None;
         drop(writer);
         let mut result = self.flush_names();
         for active in unsynced {

@@ -3,6 +3,7 @@
 
 use super::disk::File;
 use super::format::{HEAD, Head, Seal, frame_bytes};
+use super::segment::Ranges;
 use std::io::{ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 
@@ -26,6 +27,9 @@ pub struct Frames {
     file: File,
     seal: Seal,
     offset: u64,
+    /// The sequence numbers before the last frame's: a disk may repeat what it wrote.
+    seen: Ranges,
+    last: Option<u64>,
     window: Vec<u8>,
     window_at: u64,
 }
@@ -36,6 +40,8 @@ impl Frames {
             file,
             seal,
             offset,
+            seen: Ranges::default(),
+            last: None,
             window: Vec::new(),
             window_at: 0,
         }
@@ -54,14 +60,24 @@ impl Frames {
         self.offset = offset;
     }
 
+    /// Has the last frame come again, from where reading resumed for it.
+    pub fn put_back(&mut self, from: u64) {
+        self.offset = from;
+        self.last = None;
+    }
+
     /// The next frame that ends at `limit` or before. Without one, the place stays as it is.
     pub fn next(&mut self, limit: u64) -> Result<Option<Frame>> {
+        if let Some(last) = self.last.take() {
+            self.seen.add(last, last.saturating_add(1));
+        }
         let from = self.offset;
         let mut at = from;
         while at.saturating_add(HEAD) <= limit {
             if let Some(mut frame) = self.frame(at, limit)? {
                 frame.from = from;
                 self.offset = frame.end;
+                self.last = Some(frame.head.sequence);
                 return Ok(Some(frame));
             }
             at += 8;
@@ -74,6 +90,9 @@ impl Frames {
         let Some(head) = self.view(at, HEAD, limit)?.and_then(|b| seal.head(b)) else {
             return Ok(None);
         };
+        if self.seen.end_of(head.sequence).is_some() {
+            return Ok(None);
+        }
         let length = u64::from(head.length);
         let end = at + frame_bytes(length);
         if end > limit {
@@ -82,6 +101,8 @@ impl Frames {
         let Some(bytes) = self.view(at, HEAD + length, limit)? else {
             return Ok(None);
         };
+        #[cfg(test)]
+        super::tests::effort::spend(bytes.len());
         let payload = bytes.get(HEAD as usize..).unwrap_or_default();
         Ok(seal.verifies(&head, bytes).then(|| Frame {
             from: at,
@@ -115,6 +136,8 @@ impl Frames {
 
 /// Reads until `buffer` is full or the file ends.
 pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+    #[cfg(test)]
+    super::tests::effort::spend(buffer.len());
     let mut done = 0;
     while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
         match file.read_at(rest, at + done as u64) {

@@ -34,10 +34,6 @@ impl Spool {
         match *self {}
     }
 
-    pub fn sync_if_due(&self) -> Result<(), SpoolError> {
-        match *self {}
-    }
-
     pub fn adopt(&self) -> usize {
         match *self {}
     }

@@ -2,7 +2,7 @@
 //!
 //! Each client instance has a directory of its own under `<root>/<fingerprint>/`, with append-only
 //! segments in it; the format and the rules of recovery are in `docs/spool-format.md`. The spool
-//! has no thread: whoever owns it calls [`Spool::sync_if_due`] and [`Spool::adopt`] now and then.
+//! has no thread: whoever owns it calls [`Spool::sync`] and [`Spool::adopt`] now and then.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -49,9 +49,6 @@ pub struct Options {
     pub keep_free_bytes: u64,
     pub segment_bytes: u64,
     pub sync: Sync,
-    /// In mode `Interval`, how old and how many unflushed bytes may become.
-    pub sync_interval: Duration,
-    pub sync_bytes: u64,
     /// Older messages are not delivered.
     pub retention: Duration,
     /// How long to wait before what could not be read is tried again, at first.

@@ -254,7 +254,7 @@ impl Place {
             Some(frame) => {
                 let from = frame.from;
                 if !batch.take(self.id, segment.number, frame) {
-                    frames.seek(from);
+                    frames.put_back(from);
                 }
             }
             None if settled => {

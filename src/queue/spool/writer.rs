@@ -44,10 +44,8 @@ pub(super) struct Writer {
     buffer: Vec<u8>,
     free_budget: u64,
     measured: Option<Instant>,
-    /// Sealed segments with unflushed bytes, how many bytes are unflushed, and since when.
+    /// Sealed segments with unflushed bytes.
     pub unsynced: Vec<Active>,
-    pub unsynced_bytes: u64,
-    pub unsynced_since: Option<Instant>,
     pub names_unsynced: bool,
 }
 
@@ -179,12 +177,12 @@ impl Spool {
             bytes: sizes.sum(),
             active,
         };
-        self.publish(writer, &appended, length);
+        self.publish(&appended);
         Ok(appended)
     }
 
     /// Counts what was written and shows it to the reader; in mode `Always` the flush shows it.
-    fn publish(&self, writer: &mut Writer, appended: &Appended, length: u64) {
+    fn publish(&self, appended: &Appended) {
         let segment = &appended.active.segment;
         let mut state = lock(&segment.state);
         state.messages += appended.messages;
@@ -197,10 +195,6 @@ impl Spool {
         segment.written.store(appended.end, SeqCst);
         if self.options.sync != Sync::Always {
             segment.visible.store(appended.end, SeqCst);
-        }
-        if self.options.sync == Sync::Interval {
-            writer.unsynced_bytes += length;
-            writer.unsynced_since.get_or_insert_with(Instant::now);
         }
     }
 

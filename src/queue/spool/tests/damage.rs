@@ -9,7 +9,7 @@ const HEADER: usize = 64;
 const FRAME: usize = 48;
 
 /// Writes the files to a new root.
-fn restore(files: &[(String, Vec<u8>)]) -> TempDir {
+pub fn restore(files: &[(String, Vec<u8>)]) -> TempDir {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     let root = TempDir::new().unwrap();
     for (name, bytes) in files {
@@ -120,6 +120,23 @@ fn a_file_cut_anywhere_keeps_every_whole_frame() {
     each_byte(&root, ".ack", Vec::truncate, |_, _, found, _| {
         assert_eq!(found, expected(0..MESSAGES));
     });
+}
+
+#[test]
+fn a_file_whose_end_became_zeros_anywhere_keeps_every_whole_frame() {
+    let root = left_behind(|spool| append(spool, 0..MESSAGES));
+    each_byte(
+        &root,
+        ".mq",
+        |bytes, offset| bytes[offset..].fill(0),
+        |first, offset, found, _| {
+            // The padding of a frame is zeros anyway.
+            let whole = (offset + 48 - 32 - text(0).len()).saturating_sub(HEADER) / FRAME;
+            let mut all = expected(0..MESSAGES);
+            all.drain(MESSAGES.min(first + whole)..MESSAGES.min(first + 3));
+            assert_eq!(found, all, "segment of {first}, zeros from {offset}");
+        },
+    );
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn child() {
                     let count = (number + 1).to_le_bytes();
                     progress.write_all_at(&count, thread * 8).unwrap();
                     if number % 64 == 0 {
-                        spool.sync_if_due().unwrap();
+                        spool.sync().unwrap();
                     }
                 }
             });

@@ -146,7 +146,7 @@ fn a_failed_flush_is_reported_and_its_segment_takes_no_more() {
     append(&spool, 0..2);
     faults::fail_sync(Errno::EIO);
     assert!(matches!(
-        spool.sync_if_due(),
+        spool.sync(),
         Err(SpoolError::Storage {
             operation: "flush",
             ..
@@ -181,31 +181,6 @@ fn a_message_whose_flush_failed_is_never_delivered() {
     assert_eq!(texts(&spool.read(99, usize::MAX).unwrap()), expected(0..3));
     drop(spool);
     assert_eq!(drain(&open(always(root.path()))), expected(0..3));
-}
-
-#[test]
-fn a_flush_is_due_by_bytes_or_by_time() {
-    let root = TempDir::new().unwrap();
-    for (sync_bytes, sync_interval, due) in [
-        (u64::MAX, Duration::MAX, false),
-        (1, Duration::MAX, true),
-        (u64::MAX, Duration::ZERO, true),
-    ] {
-        let spool = open(Options {
-            sync: Sync::Interval,
-            sync_bytes,
-            sync_interval,
-            ..options(root.path())
-        });
-        // Nothing appended, nothing due.
-        faults::fail_sync(Errno::EIO);
-        spool.sync_if_due().unwrap();
-        append(&spool, 0..1);
-        assert_eq!(spool.sync_if_due().is_err(), due);
-        drain(&spool);
-        let _ = spool.sync();
-    }
-    let _ = faults::sync();
 }
 
 #[test]

@@ -4,10 +4,12 @@
 mod access;
 mod adoption;
 mod damage;
+pub mod effort;
 pub mod faults;
 mod files;
 mod kill;
 mod limits;
+mod mixture;
 mod order;
 mod speed;
 
@@ -26,8 +28,6 @@ fn options(root: &Path) -> Options {
         keep_free_bytes: 0,
         segment_bytes: 4 << 20,
         sync: Sync::Os,
-        sync_interval: Duration::ZERO,
-        sync_bytes: 0,
         retention: Duration::MAX,
         read_again: Duration::ZERO,
     }

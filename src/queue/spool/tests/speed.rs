@@ -16,8 +16,6 @@ fn appends_per_second() {
             let spool = open(Options {
                 sync,
                 max_bytes: 1 << 30,
-                sync_interval: Duration::from_millis(500),
-                sync_bytes: 1 << 20,
                 ..options(root.path())
             });
             let messages = vec![payload.as_slice(); batch];
@@ -25,8 +23,10 @@ fn appends_per_second() {
             let taken = std::thread::scope(|scope| {
                 let flusher = scope.spawn(|| {
                     while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                        spool.sync_if_due().unwrap();
-                        std::thread::park_timeout(Duration::from_millis(5));
+                        if sync == Sync::Interval {
+                            spool.sync().unwrap();
+                        }
+                        std::thread::park_timeout(Duration::from_millis(50));
                     }
                 });
                 let start = Instant::now();
@@ -53,5 +53,52 @@ fn appends_per_second() {
             let rate = count as f64 / start.elapsed().as_secs_f64() / 1000.0;
             println!("  drained and acknowledged by hundreds: {rate:.0} thousand messages/s");
         }
+    }
+}
+
+/// Changes the frames of a segment.
+type Change = fn(&mut Vec<u8>);
+
+#[test]
+#[ignore = "measures"]
+fn damage_takes_hardly_longer_to_read_than_none() {
+    let root = left_behind(|_| {});
+    let spool = open(options(root.path()));
+    (0..100_000).for_each(|_| spool.append(&[&[b'x'; 512]]).unwrap());
+    drop(spool);
+    let whole = files(root.path());
+    let flip_each = |bytes: &mut Vec<u8>| {
+        (100..bytes.len())
+            .step_by(544)
+            .for_each(|at| bytes[at] ^= 1)
+    };
+    let noise = |bytes: &mut Vec<u8>| {
+        let mut state = 1u32;
+        bytes[64..].fill_with(|| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+    };
+    let changes: [(&str, Change); 4] = [
+        ("whole", |_| ()),
+        ("each frame damaged", flip_each),
+        ("noise", noise),
+        ("zeros", |bytes| bytes[64..].fill(0)),
+    ];
+    for (name, change) in changes {
+        let mut changed = whole.clone();
+        let segments = changed.iter_mut().filter(|file| file.0.ends_with(".mq"));
+        segments.for_each(|file| change(&mut file.1));
+        let mut times: Vec<_> = (0..7)
+            .map(|_| {
+                let root = damage::restore(&changed);
+                let spool = open(options(root.path()));
+                let start = Instant::now();
+                let found = drain(&spool).len();
+                (start.elapsed(), found)
+            })
+            .collect();
+        times.sort();
+        println!("{name}: {:?}, {} messages", times[3].0, times[3].1);
     }
 }

@@ -1,0 +1,88 @@
+//! Which message, or whose size, is to blame when the service refuses a batch or fails at it.
+#![forbid(unsafe_code)]
+
+use super::batch::Batch;
+use super::settle::context_id;
+use super::state::{Accused, Oversized, State};
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
+
+/// After so many errors of the service in a row, one message of the batch is suspected.
+pub const SUSPICIONS: u32 = 3;
+
+/// Notes that the service works: it took these messages, or rejected them.
+pub fn acquit(state: &mut State, batch: &Batch) {
+    state.suspects = state.suspects.saturating_sub(batch.len() as u64);
+    // The other half of a batch that was divided is not suspected from scratch.
+    state.suspicions = match state.suspects {
+        0 => 0,
+        _ => SUSPICIONS - 1,
+    };
+    state.accused = match state.accused {
+        Accused::Overtaken(message) | Accused::Tried(message) if message != hash(batch) => {
+            Accused::Tried(message)
+        }
+        _ => Accused::Nobody,
+    };
+}
+
+/// Notes that a batch is too large, or one of its messages.
+pub fn refuse(state: &mut State, batch: &Batch) {
+    let oversized = state.oversized.get_or_insert(Oversized {
+        limit: state.largest_batch,
+        refused: None,
+        messages: batch.len() as u64,
+    });
+    oversized.refused = Some(batch.bytes() as u64);
+}
+
+/// A message is too large by itself, and so were the batches that it was in.
+pub fn message_alone(state: &mut State) {
+    if let Some(oversized) = &mut state.oversized {
+        oversized.refused = None;
+        state.largest_batch = oversized.limit;
+    }
+}
+
+/// Learns the largest batch that the service takes from one that it took after refusals.
+pub fn learn(state: &mut State, batch: &Batch) {
+    let Some(oversized) = &mut state.oversized else {
+        return;
+    };
+    if let Some(refused) = oversized.refused.take() {
+        // What was accepted may be small by chance.
+        state.largest_batch = Some((refused / 2).max(batch.bytes() as u64));
+        state.successes = 0;
+    }
+    oversized.messages = oversized.messages.saturating_sub(batch.len() as u64);
+    if oversized.messages == 0 {
+        state.oversized = None;
+    }
+}
+
+/// Has another batch go before an accused message, so that the service shows whether it works. Messages of the same
+/// context stay in their order.
+pub fn overtake(state: &mut State) {
+    if let Accused::Stopped(message) = state.accused
+        && state.buffer.overtake(no_context_in_common)
+    {
+        state.accused = Accused::Overtaken(message);
+    }
+}
+
+fn no_context_in_common(batch: &Batch, other: &Batch) -> bool {
+    let contexts = |batch: &Batch| -> HashSet<_> {
+        (0..batch.len())
+            .map(|index| context_id(batch.message(index)))
+            .collect()
+    };
+    contexts(batch).is_disjoint(&contexts(other))
+}
+
+/// Tells the first message of a batch from others, in this process.
+pub fn hash(batch: &Batch) -> u64 {
+    static KEYS: OnceLock<RandomState> = OnceLock::new();
+    KEYS.get_or_init(RandomState::new)
+        .hash_one(batch.message(0))
+}
