@@ -2,7 +2,7 @@
  *
  *     footprint LIBRARY
  *
- * Private memory is what only this process has of the library's file: pages that relocation or initialisation wrote. */
+ * Private memory is what only this process has of it: copies of the file's pages, which relocation or initialisation wrote to. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ static void resident(const char *path, long *all, long *private)
             ours = strstr(line, path) != NULL;
         else if (ours && sscanf(line, "Rss: %ld", &value) == 1)
             *all += value;
-        else if (ours && (sscanf(line, "Private_Dirty: %ld", &value) == 1))
+        else if (ours && sscanf(line, "Anonymous: %ld", &value) == 1)
             *private += value;
     }
     fclose(maps);
