@@ -20,6 +20,8 @@ struct Entry {
 pub struct Batch {
     text: Vec<u8>,
     entries: Vec<Entry>,
+    /// How many of the entries, the oldest, are given up. Their text stays until the batch goes: no moving of the rest.
+    given_up: usize,
     /// With which each message is acknowledged, if it came from the spool.
     tickets: Vec<Ticket>,
 }
@@ -43,7 +45,7 @@ impl Batch {
     }
 
     pub fn push(&mut self, message: &[u8], at_ms: u32) {
-        if !self.entries.is_empty() {
+        if !self.text.is_empty() {
             self.text.push(b',');
         }
         self.text.extend_from_slice(message);
@@ -54,44 +56,57 @@ impl Batch {
     }
 
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.len() - self.given_up
     }
 
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// What it weighs in the queue's bounds.
     pub fn bytes(&self) -> usize {
-        self.text.len() + self.entries.len() * (UPKEEP - 1) + usize::from(!self.is_empty())
+        self.joined().len() + self.len() * (UPKEEP - 1) + usize::from(!self.is_empty())
     }
 
     /// When its oldest message was accepted.
     pub fn oldest_ms(&self) -> Option<u32> {
-        self.entries.first().map(|entry| entry.at_ms)
+        self.times_ms().next()
     }
 
     /// When each of its messages was accepted.
     pub fn times_ms(&self) -> impl Iterator<Item = u32> + '_ {
-        self.entries.iter().map(|entry| entry.at_ms)
+        let live = self.entries.iter().skip(self.given_up);
+        live.map(|entry| entry.at_ms)
     }
 
     pub fn message(&self, index: usize) -> &[u8] {
+        let index = self.given_up + index;
         let Some(entry) = self.entries.get(index) else {
             return &[];
         };
-        let before = index
-            .checked_sub(1)
-            .and_then(|before| self.entries.get(before));
-        let start = before.map_or(0, |before| before.end as usize + 1);
-        self.text.get(start..entry.end as usize).unwrap_or_default()
+        let text = self.text.get(self.start(index)..entry.end as usize);
+        text.unwrap_or_default()
+    }
+
+    /// Where the text of an entry starts.
+    fn start(&self, index: usize) -> usize {
+        let before = index.checked_sub(1);
+        let before = before.and_then(|before| self.entries.get(before));
+        before.map_or(0, |before| before.end as usize + 1)
+    }
+
+    /// The text of all messages, with the commas between them.
+    fn joined(&self) -> &[u8] {
+        let text = self.text.get(self.start(self.given_up)..);
+        text.unwrap_or_default()
     }
 
     /// The request's body: the same bytes each time.
     pub fn body(&self, envelope: &Envelope) -> Bytes {
-        let mut body = Vec::with_capacity(self.text.len() + 128);
+        let joined = self.joined();
+        let mut body = Vec::with_capacity(joined.len() + 128);
         body.extend_from_slice(b"{\"messages\":[");
-        body.extend_from_slice(&self.text);
+        body.extend_from_slice(joined);
         envelope.close(&mut body);
         body.into()
     }
@@ -102,13 +117,20 @@ impl Batch {
         (self.part(0, middle), self.part(middle, self.len()))
     }
 
+    /// Takes out so many of the oldest messages.
+    pub fn give_up(&mut self, count: usize) {
+        let count = count.min(self.len());
+        self.given_up += count;
+        self.tickets.drain(..count.min(self.tickets.len()));
+    }
+
     /// Takes out messages for which this is true; returns how many.
     pub fn remove(&mut self, gone: impl Fn(usize, u32) -> bool) -> usize {
         let before = self.len();
         let mut kept = Batch::default();
-        for (index, entry) in self.entries.iter().enumerate() {
-            if !gone(index, entry.at_ms) {
-                kept.push(self.message(index), entry.at_ms);
+        for (index, at_ms) in self.times_ms().enumerate() {
+            if !gone(index, at_ms) {
+                kept.push(self.message(index), at_ms);
                 kept.tickets.extend(self.tickets.get(index));
             }
         }
@@ -172,6 +194,27 @@ mod tests {
         assert_eq!(texts(&removed), ["1", "333"]);
         assert_eq!(removed.bytes(), batch(&["1", "333"]).bytes());
         assert_eq!(removed.times_ms().collect::<Vec<_>>(), [0, 2]);
+    }
+
+    #[test]
+    fn what_is_given_up_is_as_if_it_had_never_been() {
+        let mut given_up = batch(&["1", "22", "333"]);
+        given_up.give_up(1);
+        given_up.push(b"4", 3);
+        assert_eq!(texts(&given_up), ["22", "333", "4"]);
+        assert_eq!(given_up.times_ms().collect::<Vec<_>>(), [1, 2, 3]);
+        assert_eq!(given_up.bytes(), batch(&["22", "333", "4"]).bytes());
+        let envelope = Envelope::default();
+        let body = given_up.body(&envelope);
+        assert_eq!(&body[..], b"{\"messages\":[22,333,4],\"userId\":\"\"}");
+        let (first, second) = given_up.halves();
+        assert_eq!(
+            (texts(&first), texts(&second)),
+            (vec!["22".into(), "333".into()], vec!["4".to_owned()])
+        );
+        let mut none = batch(&["1", "22"]);
+        none.give_up(3);
+        assert_eq!((none.len(), none.bytes(), none.oldest_ms()), (0, 0, None));
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Buffer {
                 enough.bytes += (batch.message(count).len() + UPKEEP) as u64;
                 count += 1;
             }
-            batch.remove(|index, _| index < count);
+            batch.give_up(count);
             let after = Load::of(&batch);
             freed.messages += before.messages - after.messages;
             freed.bytes += before.bytes - after.bytes;
