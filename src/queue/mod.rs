@@ -1,7 +1,8 @@
 //! The background exporter: accepts now, delivers later, and accounts for every message.
 //!
 //! Each client that enqueues has a thread of its own, so that a server that hangs, or a disk, holds up no other client's
-//! messages; with one thread for all, every wait would have to be a state of some loop instead of a call.
+//! messages; with one thread for all, every wait would have to be a state of some loop instead of a call. What that costs is
+//! in `docs/threads-and-exit.md`.
 //!
 //! The law that holds at each moment, under the one lock: accepted = delivered + rejected + expired +
 //! dropped + on disk + in memory + in flight.

@@ -128,3 +128,17 @@ fn nothing_is_lost_between_many_threads_and_a_failing_server() {
         );
     }
 }
+
+#[test]
+fn a_flush_waits_for_the_last_message_too() {
+    let (judge, released) = held();
+    let client = client_of(&judge, json!({}));
+    enqueue(&client, ids(1));
+    std::thread::scope(|scope| {
+        let flushing = scope.spawn(|| client.flush(-1).status);
+        wait_until(&client, |now| now["in_flight"] == 1);
+        assert_eq!(client.flush(20).status, Status::Timeout);
+        released.release();
+        assert_eq!(flushing.join().unwrap(), Status::Ok);
+    });
+}

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const CHILD: &str = "MONA_TEST_KILLED_CHILD";
 const BATCH: usize = 50;
@@ -126,15 +126,26 @@ fn a_killed_program_loses_nothing_that_was_accepted() {
         program.kill();
         accepted.append(&mut program.accepted);
     }
-    service.set_up(true);
-    let before = service.taken().len();
-    let start = Instant::now();
+    let mut resend = |number: usize| {
+        service.set_up(false);
+        let mut program = Program::start(&config, &format!("late-{number}"), 1, usize::MAX);
+        program.read(1);
+        program.kill();
+        accepted.append(&mut program.accepted);
+        service.set_up(true);
+        let before = service.taken().len();
+        let start = Instant::now();
+        let next = client(&config);
+        wait_until(&next, |_| service.taken().len() > before);
+        start.elapsed()
+    };
+    // A busy machine may hold up one start, but not each of many.
+    let resent: Vec<_> = (0..3).map(&mut resend).collect();
+    let resent = resent.into_iter().min().unwrap();
+    assert!(resent <= Duration::from_secs(1), "{resent:?}");
     let last = client(&config);
-    enqueue(&last, ["last".to_owned()]);
-    wait_until(&last, |_| service.taken().len() > before);
-    let resent = start.elapsed();
     let times = deliveries(&last, &service, &accepted);
-    assert!(repeated(&times) <= BATCH * rounds);
+    assert!(repeated(&times) <= BATCH * (rounds + 3));
     println!(
         "{rounds} rounds, {} accepted, 0 lost, {} repeated, first resend after {resent:?}",
         accepted.len(),

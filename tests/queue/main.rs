@@ -20,6 +20,7 @@ mod judge;
 mod support;
 
 mod accepting;
+mod blaming;
 mod closing;
 mod delivering;
 mod durable;

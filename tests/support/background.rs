@@ -23,15 +23,20 @@ pub fn merged(mut base: Value, changes: Value) -> Value {
     base
 }
 
-/// Keys of `queue` with waits so short that tests need not.
+/// Longer than any test waits: what a server holds back stays under way.
+const HOUR_MS: u64 = 3_600_000;
+
+/// Keys of `queue` with waits so short that tests need not, and requests that no time ends.
 pub fn impatient(changes: Value) -> Value {
-    let short = json!({"linger_ms": 0, "back_off_first_ms": 1, "back_off_longest_ms": 2, "pause_first_ms": 1, "pause_longest_ms": 2});
-    merged(short, changes)
+    let keys = json!({"linger_ms": 0, "back_off_first_ms": 1, "back_off_longest_ms": 2, "pause_first_ms": 1, "pause_longest_ms": 2,
+        "attempt_timeout_ms": HOUR_MS});
+    merged(keys, changes)
 }
 
 /// The configuration of a client without authentication, with these keys of `queue`.
 pub fn config_for(host: &str, queue: Value) -> Value {
-    json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false, "override_rest_api_host": host, "queue": impatient(queue)})
+    json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false, "override_rest_api_host": host,
+        "request_timeout_ms": HOUR_MS, "queue": impatient(queue)})
 }
 
 /// The same with a spool in this folder.

@@ -309,3 +309,42 @@ fn expired_ms(retention: Duration) -> Option<u64> {
     let retention = u64::try_from(retention.as_millis()).ok()?;
     now_ms().checked_sub(retention)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::spool::format::Head;
+
+    #[test]
+    fn a_message_is_kept_until_it_is_as_old_as_it_may_become() {
+        for (enqueued_ms, expired) in [(999, 1), (1000, 1), (1001, 0)] {
+            let mut batch = Batch {
+                messages: Vec::new(),
+                expired: Vec::new(),
+                max_messages: 9,
+                bytes_left: 9,
+                expired_ms: Some(1000),
+                full: false,
+            };
+            let head = Head {
+                crc: 0,
+                length: 0,
+                reserved: 0,
+                sequence: 0,
+                enqueued_ms,
+            };
+            let frame = Frame {
+                from: 64,
+                at: 64,
+                end: 96,
+                head,
+                payload: Vec::new(),
+            };
+            assert!(batch.take(0, 0, frame));
+            assert_eq!(
+                (batch.expired.len(), batch.messages.len()),
+                (expired, 1 - expired)
+            );
+        }
+    }
+}

@@ -33,7 +33,7 @@ pub struct State {
     pub ack_bytes: u64,
     /// Where reading goes on when the segment is opened again.
     pub read_to: u64,
-    /// Where the last readable frame ends, once the reader was there.
+    /// Where the last readable frame ends, once the reader was there and nothing could follow.
     pub end: Option<u64>,
 }
 
@@ -61,10 +61,9 @@ impl Segment {
     /// Whether nothing of it is needed any more.
     pub fn complete(&self) -> bool {
         let state = lock(&self.state);
-        let done = state
+        state
             .end
-            .is_some_and(|end| end <= HEADER || state.acked.cover(HEADER, end));
-        done && self.settled()
+            .is_some_and(|end| end <= HEADER || state.acked.cover(HEADER, end))
     }
 
     /// Where reading goes on if what is at `offset` is acknowledged.

@@ -2,16 +2,19 @@
 #![forbid(unsafe_code)]
 
 use nix::errno::Errno;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{Error, Result};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 thread_local! {
     static ROOM: Cell<Option<u64>> = const { Cell::new(None) };
     static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
+    static SHARED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
 /// The disk has this much room left; bytes that a file has already cost nothing.
@@ -32,6 +35,11 @@ pub fn fail_sync(errno: Errno) {
 /// The flush after so many fails.
 pub fn fail_sync_after(good: u32, errno: Errno) {
     SYNC.set(Some((good, errno)));
+}
+
+/// The next flush of the threads that have this in common fails.
+pub fn share_failing_sync(armed: &Arc<AtomicBool>) {
+    SHARED.set(Some(armed.clone()));
 }
 
 /// Leaves on the disk what a real failure would.
@@ -66,6 +74,10 @@ pub fn allocate(bytes: u64) -> Result<()> {
 }
 
 pub fn sync() -> Result<()> {
+    let disarm = |armed: &Arc<AtomicBool>| armed.swap(false, Ordering::SeqCst);
+    if SHARED.with_borrow(|armed| armed.as_ref().is_some_and(disarm)) {
+        return Err(Errno::EIO.into());
+    }
     match SYNC.take() {
         Some((0, errno)) => Err(errno.into()),
         Some((good, errno)) => {

@@ -2,7 +2,10 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::sync::lock;
 use nix::errno::Errno;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 fn full(result: Result<(), SpoolError>) {
     assert!(matches!(result, Err(SpoolError::Full { .. })), "{result:?}");
@@ -181,6 +184,41 @@ fn a_message_whose_flush_failed_is_never_delivered() {
     assert_eq!(texts(&spool.read(99, usize::MAX).unwrap()), expected(0..3));
     drop(spool);
     assert_eq!(drain(&open(always(root.path()))), expected(0..3));
+}
+
+#[test]
+fn a_flush_that_fails_fails_for_all_who_waited_for_it() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        sync: Sync::Always,
+        ..options(root.path())
+    });
+    append(&spool, 0..1);
+    let armed = Arc::new(AtomicBool::new(true));
+    let refused = std::thread::scope(|scope| {
+        // Nobody flushes until both have written.
+        let flushing = lock(&spool.flushing);
+        let appends = [8, 9].map(|number| {
+            let (spool, armed) = (&spool, &armed);
+            scope.spawn(move || {
+                faults::share_failing_sync(armed);
+                spool.append(&[text(number).as_bytes()])
+            })
+        });
+        while spool.counts().messages < 3 {
+            std::thread::yield_now();
+        }
+        drop(flushing);
+        appends.map(|append| append.join().unwrap())
+    });
+    for result in refused {
+        assert!(
+            matches!(result, Err(SpoolError::Storage { .. })),
+            "{result:?}"
+        );
+    }
+    assert_eq!(drain(&spool), expected(0..1));
+    assert_eq!(spool.counts().messages, 0);
 }
 
 #[test]
