@@ -83,16 +83,20 @@ fn every_status_is_tried_as_often_as_it_deserves() {
     });
     let client = client_of(&judge, json!({}));
     for status in 200..600 {
-        let before = statistics(&client);
+        let (before, seen) = (statistics(&client), judge.bodies().len());
         enqueue(&client, [status.to_string()]);
         flush(&client);
-        let after = statistics(&client);
+        let (after, seen) = (statistics(&client), judge.bodies().len() - seen);
         let more = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
         let waits = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410);
         let again =
             matches!(status, 408 | 425 | 429) || status >= 500 && !matches!(status, 501 | 505);
         let tries = if waits || again { 2 } else { 1 };
-        assert_eq!(more("requests"), tries, "{status}: {after}");
+        assert_eq!(
+            (more("requests"), seen),
+            (tries, tries as usize),
+            "{status}: {after}"
+        );
         let rejected = status >= 400 && tries == 1;
         assert_eq!(
             (more("rejected") == 1, more("delivered") == 1),
@@ -150,9 +154,9 @@ fn a_server_that_asks_for_years_is_left_alone_and_closing_does_not_wait() {
 
 #[test]
 fn a_failing_server_sees_attempts_as_far_apart_as_the_formula_has_them() {
-    const FIRST: u64 = 200;
+    const FIRST: u64 = 300;
     const LONGEST: u64 = 800;
-    const ATTEMPTS: usize = 5;
+    const ATTEMPTS: usize = 4;
     let gaps = || {
         let arrivals = Arc::<Mutex<Vec<_>>>::default();
         let list = arrivals.clone();
@@ -169,17 +173,21 @@ fn a_failing_server_sees_attempts_as_far_apart_as_the_formula_has_them() {
         let gaps = arrivals.windows(2).map(|pair| pair[1] - pair[0]);
         gaps.collect::<Vec<_>>()
     };
-    let runs: Vec<_> = std::thread::scope(|scope| {
-        let running: Vec<_> = (0..8).map(|_| scope.spawn(gaps)).collect();
-        running.into_iter().map(|run| run.join().unwrap()).collect()
-    });
-    for (failures, ceiling) in [FIRST, 2 * FIRST, LONGEST, LONGEST].into_iter().enumerate() {
-        let shortest = runs.iter().map(|gaps| gaps[failures]).min().unwrap();
-        // A busy machine makes gaps longer, but hardly all of them.
-        let [least, most] = [FIRST, ceiling + ceiling / 10].map(Duration::from_millis);
-        assert!(
-            shortest >= least && shortest <= most,
-            "{failures}: {shortest:?}"
-        );
+    let ceilings = [FIRST, 2 * FIRST, LONGEST].map(|ms| Duration::from_millis(ms + ms / 10));
+    let mut shortest = [Duration::MAX; ATTEMPTS - 1];
+    // A busy machine makes gaps longer, but hardly all of many.
+    for _ in 0..20 {
+        for (shortest, gap) in shortest.iter_mut().zip(gaps()) {
+            assert!(gap >= Duration::from_millis(FIRST), "{gap:?}");
+            *shortest = gap.min(*shortest);
+        }
+        let all_in_time = shortest
+            .iter()
+            .zip(&ceilings)
+            .all(|(gap, ceiling)| gap <= ceiling);
+        if all_in_time {
+            return;
+        }
     }
+    panic!("{shortest:?}, not {ceilings:?}");
 }

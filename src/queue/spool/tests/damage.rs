@@ -32,6 +32,9 @@ fn delivered(files: &[(String, Vec<u8>)]) -> (Vec<String>, Counts) {
     (found, spool.counts())
 }
 
+/// Acknowledgements begin with a few records, and go on with allocated zeros, of which some stand for all.
+const RECORDS: usize = 48;
+
 /// Applies `change` to each byte of the files with that ending and hands over what came of it,
 /// with the first message of the segment and the offset.
 fn each_byte(
@@ -47,7 +50,9 @@ fn each_byte(
         }
         let name = all[index].0.rsplit_once('/').unwrap().1;
         let number = usize::from_str_radix(&name[..16], 16).unwrap();
-        for offset in 0..all[index].1.len() {
+        let length = all[index].1.len();
+        let zeros = |offset: &usize| ending == ".ack" && *offset >= RECORDS;
+        for offset in (0..length).filter(|offset| !zeros(offset) || offset.is_multiple_of(37)) {
             let mut changed = all.clone();
             change(&mut changed[index].1, offset);
             let (found, counts) = delivered(&changed);
