@@ -10,7 +10,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,6 +117,24 @@ int mkdirat(int folder, const char *name, mode_t mode)
 int unlinkat(int folder, const char *name, int flags)
 {
     return refused() ? -1 : (int)syscall(SYS_unlinkat, folder, name, flags);
+}
+
+int flock(int fd, int operation)
+{
+    return refused() ? -1 : (int)syscall(SYS_flock, fd, operation);
+}
+
+int fstatvfs(int fd, struct statvfs *found)
+{
+    struct statfs all;
+    if (refused() || syscall(SYS_fstatfs, fd, &all) != 0)
+        return -1;
+    memset(found, 0, sizeof *found);
+    found->f_bsize = found->f_frsize = (unsigned long)all.f_bsize;
+    found->f_blocks = all.f_blocks;
+    found->f_bfree = all.f_bfree;
+    found->f_bavail = all.f_bavail;
+    return 0;
 }
 
 static void remove_folder(const char *path)
