@@ -44,6 +44,7 @@ struct result {
     /** One JSON object, as mona.h describes it for the call. */
     std::string document;
 
+    /** @return Whether the status is `MONA_OK`. */
     [[nodiscard]] bool ok() const noexcept { return status == MONA_OK; }
 };
 
@@ -147,6 +148,12 @@ inline std::string text_of(std::string_view json)
 /** Any failure that is thrown. Its text is the document's `error_message`. */
 class error : public std::runtime_error {
 public:
+    /**
+     * Of a call that failed.
+     *
+     * @param status    Its status.
+     * @param document  Its document; `what()` is the `error_message` in it.
+     */
     error(mona_status status, std::string document)
         : std::runtime_error(detail::text_of(detail::member(document, "error_message"))),
           status_(status),
@@ -155,13 +162,13 @@ public:
     {
     }
 
-    /** A negative status of mona.h. */
+    /** @return A negative status of mona.h. */
     [[nodiscard]] mona_status status() const noexcept { return status_; }
-    /** The stable word of `error_kind`, such as "connection". */
+    /** @return The stable word of `error_kind`, such as "connection". */
     [[nodiscard]] const std::string &kind() const noexcept { return kind_; }
-    /** Whether the same call may succeed later. */
+    /** @return Whether the same call may succeed later. */
     [[nodiscard]] bool retriable() const { return detail::member(document_, "retriable") == "true"; }
-    /** The whole document. */
+    /** @return The whole document. */
     [[nodiscard]] const std::string &document() const noexcept { return document_; }
 
 private:
@@ -269,13 +276,18 @@ inline std::int64_t length(std::string_view payload) noexcept
 
 } // namespace detail
 
-/** The version of the loaded library, such as "0.1.0". */
+/** @return The version of the loaded library, such as "0.1.0". */
 inline std::string_view version() noexcept
 {
     return mona_version_string();
 }
 
-/** The name of a status, such as "MONA_OK". */
+/**
+ * The name of a status.
+ *
+ * @param status  Any number.
+ * @return Its name, such as "MONA_OK".
+ */
 inline std::string_view status_name(mona_status status) noexcept
 {
     return mona_status_name(status);
@@ -292,6 +304,12 @@ public:
     /** What is done with events that belong to no future: those of types "delivery" and "log", as JSON. */
     using event_handler = std::function<void(std::string_view event)>;
 
+    /**
+     * Makes a client, as `mona_client_new` does.
+     *
+     * @param config  One JSON object, or empty: then the environment alone counts.
+     * @throw error  A negative status: `initialization_error`, say.
+     */
     explicit client(std::string_view config = {}) : state_(std::make_unique<state>())
     {
         detail::optional_text text(config);
@@ -300,20 +318,28 @@ public:
                    }).document;
     }
 
+    /** The client moves; calls under way must have ended. */
     client(client &&) noexcept = default;
+    /** Frees the client that was here. @return This client. */
     client &operator=(client &&) noexcept = default;
 
     /** Frees it as `mona_client_free` does. A future that no poll has fulfilled throws `closed_error`. */
     ~client() = default;
 
-    /** The document of `mona_client_new`: says why a client is not active. */
+    /** @return The document of `mona_client_new`: it says why a client is not active. */
     [[nodiscard]] const std::string &created() const noexcept { return created_; }
-    /** Whether it is logged in. */
+    /** @return Whether it is logged in. */
     [[nodiscard]] bool active() const noexcept { return mona_client_is_active(handle()) == 1; }
-    /** For functions of mona.h. */
+    /** @return The handle, for functions of mona.h; it stays this client's. */
     [[nodiscard]] mona_client *handle() const noexcept { return state_ ? state_->handle : nullptr; }
 
-    /** `mona_export_json`: one message object or an array of them; waits for the answer. */
+    /**
+     * `mona_export_json`: waits for the answer.
+     *
+     * @param messages  One message object or an array of them.
+     * @param options   One object, or empty.
+     * @return What was sent and what failed.
+     */
     result export_json(std::string_view messages, std::string_view options = {})
     {
         detail::optional_text text(options);
@@ -323,7 +349,14 @@ public:
         });
     }
 
-    /** `mona_service_call`: waits for the answer. */
+    /**
+     * `mona_service_call`: waits for the answer.
+     *
+     * @param service    The service's name.
+     * @param arguments  One object.
+     * @param options    One object, or empty.
+     * @return The service's answer.
+     */
     result service_call(const std::string &service, std::string_view arguments = "{}",
                         std::string_view options = {})
     {
@@ -334,7 +367,14 @@ public:
         });
     }
 
-    /** `mona_enqueue_json`: accepts messages, delivers them later. */
+    /**
+     * `mona_enqueue_json`: accepts messages, delivers them later.
+     *
+     * @param messages  One message object or an array of them.
+     * @param options   One object, or empty.
+     * @return What was accepted.
+     * @throw queue_full_error  No message was, because there is no room.
+     */
     result enqueue(std::string_view messages, std::string_view options = {})
     {
         detail::optional_text text(options);
@@ -344,20 +384,30 @@ public:
         });
     }
 
-    /** `mona_flush`: waits until what was enqueued is settled; `MONA_TIMEOUT` when the time is up first. */
+    /**
+     * `mona_flush`: waits until what was enqueued is settled.
+     *
+     * @param timeout  How long at most; negative: as long as it takes.
+     * @return How many messages are still pending; status `MONA_TIMEOUT` when the time was up first.
+     */
     result flush(std::chrono::milliseconds timeout = forever)
     {
         return detail::checked(
             [&](char **out) { return mona_flush(handle(), timeout.count(), out); });
     }
 
-    /** `mona_stats_json` */
+    /** `mona_stats_json`. @return The statistics as JSON: docs/statistics.md. */
     [[nodiscard]] std::string stats() const
     {
         return detail::checked([&](char **out) { return mona_stats_json(handle(), out); }).document;
     }
 
-    /** `mona_client_close`: refuses new calls, waits for those under way and for delivery. */
+    /**
+     * `mona_client_close`: refuses new calls, waits for those under way and for delivery.
+     *
+     * @param timeout  How long at most; negative: as long as it takes.
+     * @return What was not delivered; status `MONA_TIMEOUT` when calls are still under way.
+     */
     result close(std::chrono::milliseconds timeout)
     {
         return detail::checked(
@@ -366,7 +416,11 @@ public:
 
     /**
      * `mona_export_json_async`: starts an export. The future is fulfilled by `poll`, so somebody has to call that: the program,
-     * or the thread of `run_polls`. It gives the event as its document, or throws what `export_json` would.
+     * or the thread of `run_polls`.
+     *
+     * @param messages  One message object or an array of them; copied.
+     * @param options   One object, or empty.
+     * @return The event as its document; or it throws what `export_json` would.
      */
     [[nodiscard]] std::future<result> export_async(std::string_view messages,
                                                    std::string_view options = {})
@@ -378,7 +432,14 @@ public:
         });
     }
 
-    /** `mona_service_call_async`: as `export_async`. */
+    /**
+     * `mona_service_call_async`: starts a service call, as `export_async` does an export.
+     *
+     * @param service    The service's name.
+     * @param arguments  One object; copied.
+     * @param options    One object, or empty.
+     * @return The event as its document; or it throws what `service_call` would.
+     */
     [[nodiscard]] std::future<result> service_call_async(const std::string &service,
                                                          std::string_view arguments = "{}",
                                                          std::string_view options = {})
@@ -390,19 +451,26 @@ public:
         });
     }
 
-    /** What is done with other events, on the thread that polls. To be set before the first poll. */
+    /**
+     * What is done with other events, on the thread that polls. To be set before the first poll.
+     *
+     * @param handler  Gets each event's document, valid during the call.
+     */
     void on_event(event_handler handler) { state_->handler = std::move(handler); }
 
     /**
-     * Takes one event, if need be waiting for it, and fulfils its future or calls the handler. `MONA_OK`: there was one. `MONA_TIMEOUT`:
-     * none in time, or `wake`. `MONA_ERROR_CLOSED`, which is returned here: the client is closed and all is collected.
+     * Takes one event, if need be waiting for it, and fulfils its future or calls the handler.
+     *
+     * @param timeout  How long at most; negative: as long as it takes.
+     * @return `MONA_OK`: there was one. `MONA_TIMEOUT`: none in time, or `wake`. `MONA_ERROR_CLOSED`, which is returned here: the client is
+     *     closed and all is collected.
      */
     mona_status poll(std::chrono::milliseconds timeout = forever) { return state_->poll(timeout); }
 
     /** `mona_wake`: ends one poll that waits, or the next one. */
     void wake() noexcept { mona_wake(handle()); }
 
-    /** `mona_event_fd`: readable while `poll` has something to take; -1 if there is none. */
+    /** `mona_event_fd`. @return A descriptor that is readable while `poll` has something to take; -1 if there is none. */
     [[nodiscard]] int event_fd() noexcept { return mona_event_fd(handle()); }
 
     /**
@@ -417,6 +485,7 @@ public:
     }
 
 private:
+    /** @cond */
     /** What stays where it is when the client is moved. */
     struct state {
         mona_client *handle = nullptr;
@@ -494,6 +563,7 @@ private:
             }
         }
     };
+    /** @endcond */
 
     /** Keeps a promise before the call starts, because its event may come at once. */
     template <typename Start>
