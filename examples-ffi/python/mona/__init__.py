@@ -13,6 +13,7 @@ from .client_exceptions import (
     MonaQueueFullException,
     MonaServiceException,
 )
+from .logger import get_logger
 from .mona_single_message import MonaSingleMessage
 from .native import Document, Native
 
@@ -31,4 +32,5 @@ __all__ = [
     "MonaServiceException",
     "MonaSingleMessage",
     "Native",
+    "get_logger",
 ]

@@ -1,25 +1,27 @@
-"""libmona through ctypes: the one file that knows C.
+"""libmona through ctypes: the whole of what C offers, in a file that needs no other of this package.
 
 ctypes lets other threads run while a C function does. Every call that waits is therefore safe to make in a thread, and
 has a coroutine beside it for asyncio.
 """
 
 import asyncio
+import atexit
 import ctypes
 import itertools
 import json
+import logging
 import os
 import queue
 import threading
 import weakref
 from ctypes import byref, c_char_p, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 
-from .client_exceptions import BY_STATUS, MonaInternalException
-
 ABI_VERSION = 0
 OK, TIMEOUT = 0, 2
 
 _OUT = ctypes.POINTER(c_void_p)
+_TAKE_RECORD = ctypes.CFUNCTYPE(None, c_int32, c_char_p, c_char_p, c_void_p)
+_TAKE_NO_MORE = ctypes.CFUNCTYPE(None, c_void_p)
 _MESSAGES = [c_void_p, c_char_p, c_int64, c_char_p]
 _SERVICE = [c_void_p, c_char_p, c_char_p, c_int64, c_char_p]
 _FUNCTIONS = {
@@ -38,6 +40,7 @@ _FUNCTIONS = {
     "mona_service_call_async": (c_int32, [*_SERVICE, c_uint64, _OUT]),
     "mona_poll": (c_int32, [c_void_p, c_int64, ctypes.POINTER(c_uint64), _OUT]),
     "mona_event_fd": (c_int32, [c_void_p]),
+    "mona_set_log_callback": (c_int32, [_TAKE_RECORD, c_void_p, _TAKE_NO_MORE, c_int32]),
     "mona_string_free": (None, [c_void_p]),
     "mona_before_fork": (c_int32, []),
     "mona_after_fork_parent": (c_int32, []),
@@ -57,6 +60,61 @@ def _load():
 
 
 _LIBRARY = _load()
+
+
+class MonaException(Exception):
+    """A call that failed: ``status`` (a negative number), ``kind`` (a stable word), ``retriable`` and the whole ``document``."""
+
+    def __init__(self, status, document):
+        super().__init__(document.get("error_message"))
+        self.status = status
+        self.document = document
+        self.kind = document.get("error_kind")
+        self.retriable = document.get("retriable")
+
+
+class MonaInvalidArgumentException(MonaException, ValueError):
+    """The caller's mistake: nothing was sent."""
+
+
+class MonaInitializationException(MonaException):
+    """The client cannot be made from this configuration."""
+
+
+class MonaAuthenticationException(MonaException):
+    """A login failed, and ``raise_authentication_exceptions`` is true."""
+
+
+class MonaExportException(MonaException):
+    """An export failed, and ``raise_export_exceptions`` is true."""
+
+
+class MonaServiceException(MonaException):
+    """A service failed, and ``raise_service_exceptions`` is true."""
+
+
+class MonaQueueFullException(MonaException):
+    """There is no room for these messages: none was accepted."""
+
+
+class MonaClosedException(MonaException):
+    """The client is closed."""
+
+
+class MonaInternalException(MonaException):
+    """A bug in libmona."""
+
+
+_BY_STATUS = {
+    -1: MonaInvalidArgumentException,
+    -2: MonaInitializationException,
+    -3: MonaAuthenticationException,
+    -4: MonaExportException,
+    -5: MonaServiceException,
+    -6: MonaQueueFullException,
+    -7: MonaClosedException,
+    -8: MonaInternalException,
+}
 
 
 class Document(dict):
@@ -80,7 +138,7 @@ def _take(out):
 
 def _checked(document):
     if document.status < 0:
-        raise BY_STATUS.get(document.status, MonaInternalException)(document.status, document)
+        raise _BY_STATUS.get(document.status, MonaInternalException)(document.status, document)
     return document
 
 
@@ -113,6 +171,32 @@ def _options(options):
 
 def _milliseconds(timeout):
     return -1 if timeout is None else int(timeout * 1000)
+
+
+@_TAKE_RECORD
+def _take_record(level, logger, message, _):
+    logging.getLogger(logger.decode()).log(level, "%s", message.decode())
+
+
+_silent = threading.Event()
+
+
+@_TAKE_NO_MORE
+def _take_no_more(_):
+    _silent.set()
+
+
+def forward_log(level):
+    """Has Python's ``logging`` take libmona's records of this level and higher, by the logger's name, instead of standard error."""
+    _silent.clear()
+    _LIBRARY.mona_set_log_callback(_take_record, None, _take_no_more, level)
+    atexit.register(_forward_no_log)
+
+
+def _forward_no_log():
+    """Before Python goes down: a thread of libmona that asked for it then would be ended in the middle of its work."""
+    _LIBRARY.mona_set_log_callback(_TAKE_RECORD(), None, _TAKE_NO_MORE(), 0)
+    _silent.wait(1)
 
 
 _tags = itertools.count(1)
