@@ -63,9 +63,12 @@ impl<'a> Writer<'a> {
         self.older_timestamp
     }
 
-    pub fn message(&mut self, scanner: &mut Scanner) -> Result<Fate, SyntaxError> {
+    /// Writes the message that begins here, and moves the scanner beyond it.
+    pub fn message(&mut self, place: &mut Scanner) -> Result<Fate, SyntaxError> {
+        let mut scanner = *place;
         if !scanner.take(b'{') {
             let value = scanner.value()?;
+            *place = scanner;
             return Ok(Fate::Reject(format!(
                 "a message must be an object, this is {}",
                 value.kind.name()
@@ -74,7 +77,7 @@ impl<'a> Writer<'a> {
         self.body.push(b'{');
         if !scanner.take(b'}') {
             loop {
-                self.member(scanner)?;
+                self.member(&mut scanner)?;
                 if !scanner.another(b'}')? {
                     break;
                 }
@@ -83,36 +86,36 @@ impl<'a> Writer<'a> {
         self.push_timestamp(scanner);
         self.complete();
         self.body.push(b'}');
+        *place = scanner;
         Ok(self.fate(scanner))
     }
 
+    #[inline(always)]
     fn member(&mut self, scanner: &mut Scanner) -> Result<(), SyntaxError> {
         let key = scanner.key()?;
-        match name(scanner, key).as_ref() {
-            b"message" => {
-                self.push_key(b"\"message\"");
-                self.content(scanner)
-            }
-            b"contextClass" => {
-                let value = self.plain(scanner, b"\"arcClass\"")?;
-                self.class = Some(value);
-                Ok(())
-            }
-            b"contextId" => {
-                self.id = self.completable(scanner, b"\"contextId\"")?;
-                Ok(())
-            }
-            b"action" => {
-                self.action = self.completable(scanner, b"\"action\"")?;
-                Ok(())
-            }
-            b"exportTimestamp" => self.timestamp(scanner, false),
-            b"sendTimestamp" => self.timestamp(scanner, true),
-            _ => {
-                let key = scanner.slice(key.span);
-                self.plain(scanner, key).map(|_| ())
+        let name = name(*scanner, key);
+        if name.as_ref() == b"message" {
+            self.push_key(b"\"message\"");
+            if scanner.peek() == Some(b'{') {
+                *scanner = self.fields(*scanner)?;
+                return Ok(());
             }
         }
+        let value = scanner.value()?;
+        self.depth = self.depth.max(value.depth + 1);
+        match name.as_ref() {
+            b"message" => self.no_fields(value.kind),
+            b"contextClass" => {
+                self.copy(*scanner, b"\"arcClass\"", value);
+                self.class = Some(value);
+            }
+            b"contextId" => self.id = self.completable(*scanner, b"\"contextId\"", value),
+            b"action" => self.action = self.completable(*scanner, b"\"action\"", value),
+            b"exportTimestamp" => self.timestamp(value, false),
+            b"sendTimestamp" => self.timestamp(value, true),
+            _ => self.copy(*scanner, scanner.slice(key.span), value),
+        }
+        Ok(())
     }
 
     fn push_key(&mut self, quoted: &[u8]) {
@@ -124,33 +127,19 @@ impl<'a> Writer<'a> {
         self.body.push(b':');
     }
 
-    fn scan(&mut self, scanner: &mut Scanner) -> Result<Value, SyntaxError> {
-        let value = scanner.value()?;
-        self.depth = self.depth.max(value.depth + 1);
-        Ok(value)
-    }
-
     /// A member that is copied as it stands.
-    fn plain(&mut self, scanner: &mut Scanner, key: &[u8]) -> Result<Value, SyntaxError> {
-        let value = self.scan(scanner)?;
+    fn copy(&mut self, scanner: Scanner, key: &[u8], value: Value) {
         self.push_key(key);
         self.body.extend_from_slice(scanner.slice(value.span));
-        Ok(value)
     }
 
     /// A member that is copied, unless it is null and will be completed.
-    fn completable(
-        &mut self,
-        scanner: &mut Scanner,
-        key: &[u8],
-    ) -> Result<Option<Value>, SyntaxError> {
-        let value = self.scan(scanner)?;
+    fn completable(&mut self, scanner: Scanner, key: &[u8], value: Value) -> Option<Value> {
         let given = value.kind != Kind::Null;
         if given || self.stage.complete.is_none() {
-            self.push_key(key);
-            self.body.extend_from_slice(scanner.slice(value.span));
+            self.copy(scanner, key, value);
         }
-        Ok(given.then_some(value))
+        given.then_some(value)
     }
 
     fn complete(&mut self) {
@@ -173,17 +162,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn timestamp(&mut self, scanner: &mut Scanner, newer: bool) -> Result<(), SyntaxError> {
-        let value = self.scan(scanner)?;
+    fn timestamp(&mut self, value: Value, newer: bool) {
         self.older_timestamp |= !newer && value.kind != Kind::Null;
         if value.kind != Kind::Null && (newer || !self.newer_timestamp) {
             self.timestamp = Some(value.span);
             self.newer_timestamp = newer;
         }
-        Ok(())
     }
 
-    fn push_timestamp(&mut self, scanner: &Scanner) {
+    fn push_timestamp(&mut self, scanner: Scanner) {
         self.push_key(if self.stage.send_timestamp {
             b"\"sendTimestamp\""
         } else {
@@ -197,28 +184,20 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn content(&mut self, scanner: &mut Scanner) -> Result<(), SyntaxError> {
-        if scanner.peek() != Some(b'{') {
-            let value = self.scan(scanner)?;
-            self.content = match value.kind {
-                Kind::Null => Content::Empty,
-                other => Content::NotAnObject(other),
-            };
-            self.body.extend_from_slice(b"null");
-            return Ok(());
-        }
-        self.content = if self.fields(scanner)? {
-            Content::Fields
-        } else {
-            Content::Empty
+    /// The `message` member is none that could have fields.
+    fn no_fields(&mut self, kind: Kind) {
+        self.content = match kind {
+            Kind::Null => Content::Empty,
+            other => Content::NotAnObject(other),
         };
-        Ok(())
+        self.body.extend_from_slice(b"null");
     }
 
     /// Copies the fields of `message`, in runs as long as nothing has to change. Renamed fields go to the
     /// end, where they win over a field that already has the new name, as in the Python package.
-    /// Returns whether any field is left.
-    fn fields(&mut self, scanner: &mut Scanner) -> Result<bool, SyntaxError> {
+    /// Returns the scanner behind them.
+    #[inline(never)]
+    fn fields<'t>(&mut self, mut scanner: Scanner<'t>) -> Result<Scanner<'t>, SyntaxError> {
         scanner.take(b'{');
         let mut fields = Fields {
             body: self.body,
@@ -229,20 +208,19 @@ impl<'a> Writer<'a> {
         fields.body.push(b'{');
         if !scanner.take(b'}') {
             loop {
-                scanner.peek();
                 let key = scanner.key()?;
                 let value = scanner.value()?;
                 self.depth = self.depth.max(value.depth + 2);
                 if value.kind == Kind::Null && self.stage.filter_none_fields {
                     fields.flush(scanner);
-                } else if name(scanner, key).starts_with(RESERVED) {
+                } else if reserved(scanner, key) {
                     fields.flush(scanner);
                     fields.rename(scanner, key, value.span);
                 } else {
                     let start = fields.run.map_or(key.span.start, |run| run.start);
                     fields.run = Some(Span {
                         start,
-                        end: value.span.end,
+                        end: scanner.position(),
                     });
                 }
                 if !scanner.another(b'}')? {
@@ -250,10 +228,15 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        Ok(fields.finish(scanner))
+        self.content = if fields.finish(scanner) {
+            Content::Fields
+        } else {
+            Content::Empty
+        };
+        Ok(scanner)
     }
 
-    fn fate(&self, scanner: &Scanner) -> Fate {
+    fn fate(&self, scanner: Scanner) -> Fate {
         let class = match self.class {
             Some(class) if matches!(class.kind, Kind::String { .. }) => class,
             Some(class) => {
@@ -308,14 +291,14 @@ impl Fields<'_> {
         self.any = true;
     }
 
-    fn flush(&mut self, scanner: &Scanner) {
+    fn flush(&mut self, scanner: Scanner) {
         if let Some(run) = self.run.take() {
             self.separate();
             self.body.extend_from_slice(scanner.slice(run));
         }
     }
 
-    fn rename(&mut self, scanner: &Scanner, key: StringToken, value: Span) {
+    fn rename(&mut self, scanner: Scanner, key: StringToken, value: Span) {
         if !self.renamed.is_empty() {
             self.renamed.push(b',');
         }
@@ -327,7 +310,7 @@ impl Fields<'_> {
         self.renamed.extend_from_slice(scanner.slice(value));
     }
 
-    fn finish(mut self, scanner: &Scanner) -> bool {
+    fn finish(mut self, scanner: Scanner) -> bool {
         self.flush(scanner);
         if !self.renamed.is_empty() {
             self.separate();
@@ -338,8 +321,16 @@ impl Fields<'_> {
     }
 }
 
+/// Whether the service reserves this name. Few are escaped, or begin like those that are reserved.
+#[inline(always)]
+fn reserved(scanner: Scanner, key: StringToken) -> bool {
+    let initial = RESERVED.first();
+    let unlike = !key.escaped && scanner.slice(key.span).get(1) != initial;
+    !unlike && name(scanner, key).starts_with(RESERVED)
+}
+
 /// What a key's text means, without its quotes.
-fn name<'t>(scanner: &Scanner<'t>, key: StringToken) -> Cow<'t, [u8]> {
+fn name<'t>(scanner: Scanner<'t>, key: StringToken) -> Cow<'t, [u8]> {
     let token = scanner.slice(key.span);
     if key.escaped {
         Cow::Owned(unescape(token).into_bytes())
@@ -349,7 +340,7 @@ fn name<'t>(scanner: &Scanner<'t>, key: StringToken) -> Cow<'t, [u8]> {
 }
 
 /// What a class or an id means; one that is not a string counts as its JSON text.
-fn meaning<'t>(scanner: &Scanner<'t>, value: Value) -> Cow<'t, str> {
+fn meaning<'t>(scanner: Scanner<'t>, value: Value) -> Cow<'t, str> {
     let token = scanner.slice(value.span);
     match value.kind {
         Kind::String { escaped: true } => Cow::Owned(unescape(token)),
