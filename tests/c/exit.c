@@ -11,7 +11,7 @@
 
 #define MESSAGE "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}"
 
-enum { MESSAGES = 3, PATIENCE_SECONDS = 60, EXIT_MS = 300, CLOSE_MS = 1000, SPARE_MS = 250, TRIES = 8 };
+enum { MESSAGES = 3, PATIENCE_SECONDS = 60, EXIT_MS = 300, CLOSE_MS = 1000, SLOW_MS = 1500, SPARE_MS = 250, TRIES = 8 };
 
 static mona_client *client;
 
@@ -134,6 +134,28 @@ static void end_with_a_handler_that_enqueues(void)
     exit(0);
 }
 
+static void exit_in_callback(int32_t level, const char *logger, const char *message, void *unused)
+{
+    (void)level, (void)logger, (void)message, (void)unused;
+    exit(0);
+}
+
+static void end_in_a_log_callback(void)
+{
+    CHECK(mona_set_log_callback(exit_in_callback, NULL, NULL, 0) == MONA_OK);
+    mona_export_json(client, "[]", -1, NULL, NULL);
+    abort();
+}
+
+/* On the thread that delivers, while another waits for it. */
+static void end_in_a_delivery(void)
+{
+    CHECK(mona_set_log_callback(exit_in_callback, NULL, NULL, 0) == MONA_OK);
+    sandbox_rules("{\"path\": \"/export\", \"times\": 1, \"status\": 503}");
+    mona_flush(client, -1, NULL);
+    abort();
+}
+
 struct way {
     const char *name;
     void (*end)(void);
@@ -158,6 +180,8 @@ static const struct way ways[] = {
     {"_exit during exit", end_at_once_in_a_handler, 0, -1, 0},
     {"abort during exit", end_by_abort_in_a_handler, SIGABRT, -1, 0},
     {"enqueue during exit", end_with_a_handler_that_enqueues, 0, MESSAGES + 1, EXIT_MS},
+    {"exit in a log callback", end_in_a_log_callback, 0, -1, 0},
+    {"exit in a log callback of a delivery", end_in_a_delivery, 0, -1, SLOW_MS},
 };
 
 /* A client whose messages wait, so that the end decides what becomes of them. */
@@ -223,7 +247,9 @@ static void ends_in_time(const struct way *way, const char *spool, const char *s
 
 static void slow_down(void)
 {
-    sandbox_rules("{\"path\": \"/export\", \"delay_ms\": 1500, \"status\": 503}");
+    char rules[128];
+    snprintf(rules, sizeof rules, "{\"path\": \"/export\", \"delay_ms\": %d, \"status\": 503}", SLOW_MS);
+    sandbox_rules(rules);
 }
 
 static const char *down = "127.0.0.1:1";
@@ -235,6 +261,7 @@ static void with_the_server_up(const struct way *way)
     if (way->delivered >= 0)
         check_that(sandbox_count("messages") == before + way->delivered, __FILE__, __LINE__, way->name,
                    "all delivered");
+    sandbox_forget_rules();
 }
 
 static void in_time(const struct way *way)
