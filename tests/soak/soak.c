@@ -7,6 +7,7 @@
 #include "samples.h"
 #include "server.h"
 #include "tally.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +26,8 @@ static atomic_int stop_producing, stop_collecting;
 static atomic_long refused_calls, expired_told, dropped_told;
 static struct samples samples;
 static double start;
+/* The longest that the machine kept this program waiting: for its turn, and for the disk. */
+static double longest_turn, longest_flush;
 
 static double now(void)
 {
@@ -172,12 +175,31 @@ static void look(int is_told)
         mona_string_free(statistics[n]);
 }
 
-static void watch(void)
+static double longer(double most, double since)
 {
-    int every = seconds / 1000 > 0 ? seconds / 1000 : 1, told_every = every * 12 < 60 ? 5 : 60;
+    double took = now() - since;
+    return took > most ? took : most;
+}
+
+static void time_a_flush(const char *folder)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/flushed", folder);
+    int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(file >= 0 && write(file, path, 1) == 1);
+    double begin = now();
+    CHECK(fsync(file) == 0);
+    longest_flush = longer(longest_flush, begin);
+    close(file);
+}
+
+static void watch(const char *folder)
+{
+    int every = seconds / 1000 > 0 ? seconds / 1000 : 1, told_every = seconds < 600 ? 5 : 60;
     for (int at = every; at <= seconds; at += every) {
-        while (now() - start < at)
+        for (double begin; (begin = now()) - start < at; longest_turn = longer(longest_turn, begin))
             pause_ms(20);
+        time_a_flush(folder);
         look(at % told_every < every);
     }
 }
@@ -281,10 +303,11 @@ int main(void)
     start = now();
     start_threads(threads);
     children_start(tally, clients, seconds);
-    watch();
+    watch(folder);
     children_stop();
     finish(threads);
     int wrong = settle() + judge_server() + children_judge() + !samples_are_flat(&samples);
+    printf("this machine: 20 ms of sleep took %.3f s at the longest, a flush %.3f s\n", longest_turn, longest_flush);
     for (int n = 0; n < CLIENTS; n++)
         mona_client_free(clients[n]);
     fresh();
