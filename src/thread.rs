@@ -3,8 +3,8 @@
 
 pub use std::thread::JoinHandle;
 
-/// Runs `f` with all signals blocked, so that threads it starts never run the host's signal handlers.
-#[cfg(unix)]
+/// Runs `f` with all signals blocked, so that threads it starts never run the host's signal handlers. (Miri knows no signals.)
+#[cfg(all(unix, not(miri)))]
 pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     use nix::sys::signal::{SigSet, SigmaskHow};
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_SETMASK);
@@ -16,7 +16,7 @@ pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     result
 }
 
-#[cfg(not(unix))]
+#[cfg(any(not(unix), miri))]
 pub fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
     f()
 }

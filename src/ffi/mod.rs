@@ -17,4 +17,6 @@ pub mod privileges;
 pub mod status;
 pub mod string;
 pub mod synchronous;
+#[cfg(test)]
+mod tests;
 pub mod version;
