@@ -7,6 +7,7 @@ use mona::client::Client;
 use mona::config::Config;
 use mona_sandbox::Sandbox;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 use support::*;
 
@@ -34,9 +35,17 @@ fn child_that_logs_everything() {
             client.export("[", None),
             client.service_call("get_config", "{}", None),
             client.service_call("get_nothing", "{}", None),
+            client.enqueue(MESSAGE, None, true),
+            client.flush(100),
+            client.statistics(),
             client.close(0),
         ] {
             println!("{}", answer.document);
+        }
+        while let (_, event) = client.poll(0)
+            && event.document.contains("\"type\"")
+        {
+            println!("{}", event.document);
         }
     }
 }
@@ -74,8 +83,19 @@ fn echo() -> Sandbox {
     )
 }
 
+/// What is in all files of a folder.
+fn bytes_below(folder: &Path) -> Vec<u8> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let bytes = paths.map(|path| match path.is_dir() {
+        true => bytes_below(&path),
+        false => std::fs::read(&path).unwrap(),
+    });
+    bytes.collect::<Vec<_>>().concat()
+}
+
 #[test]
-fn no_secret_is_ever_printed() {
+fn no_secret_is_ever_printed_or_kept() {
     let servers = servers();
     let secrets = json!({"secret": format!("{CANARY}-secret"), "user_id": "u", "should_log_failed_messages": true, "logging_level": "DEBUG"});
     let mut configs: Vec<_> = servers
@@ -93,6 +113,15 @@ fn no_secret_is_ever_printed() {
         &servers[0],
         json!({"proxy": format!("http://user:{CANARY}-proxy@[")}),
     ));
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let queue = json!({"linger_ms": 0, "pause_first_ms": 1, "pause_longest_ms": 1, "back_off_first_ms": 1, "back_off_longest_ms": 1,
+        "delivery_events": "all", "spool_keep_free_bytes": 0, "spool_dir": spool.to_str()});
+    for mut durable in configs.clone() {
+        durable["log_events"] = json!("debug");
+        durable["queue"] = queue.clone();
+        configs.push(durable);
+    }
     configs.push(json!({"secret": [format!("{CANARY}-mistyped")]}));
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child_that_logs_everything", "--nocapture"])
@@ -112,4 +141,9 @@ fn no_secret_is_ever_printed() {
         .filter(|line| line.contains(CANARY))
         .collect();
     assert!(seen.is_empty(), "{seen:#?}");
+    assert!(printed.contains("\"type\":\"log\"") && printed.contains("\"type\":\"delivery\""));
+    let kept = bytes_below(&spool);
+    let has = |text: &str| kept.windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(has("arcClass"), "nothing was kept");
+    assert!(!has(CANARY));
 }
