@@ -1,6 +1,7 @@
 //! What can go wrong, in the words callers see, and which status each failure becomes.
 #![forbid(unsafe_code)]
 
+use crate::message::NoMessages;
 use std::time::Duration;
 use thiserror::Error as ThisError;
 
@@ -54,6 +55,12 @@ pub enum Error {
     StillBusy,
     #[error("Internal error: {0}")]
     Internal(String),
+}
+
+impl From<NoMessages> for Error {
+    fn from(error: NoMessages) -> Self {
+        Error::argument("messages_json", error.to_string())
+    }
 }
 
 impl Error {

@@ -11,10 +11,11 @@ pub mod error;
 pub mod ffi;
 #[cfg(fuzzing)]
 pub mod fuzzing;
-pub mod message;
 pub mod queue;
 pub mod services;
 pub mod status;
+
+pub use mona_message as message;
 
 mod account;
 mod asynchronous;
@@ -27,7 +28,6 @@ mod fork;
 mod gate;
 mod log;
 mod options;
-mod random;
 mod raw;
 mod signal;
 mod sync;

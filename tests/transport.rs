@@ -236,6 +236,23 @@ fn a_url_that_is_none_fails_the_call() {
 }
 
 #[test]
+fn hosts_are_ascii_and_international_ones_are_written_in_punycode() {
+    let proxy = canned(json!([]));
+    let export = |host: &str| {
+        let config = json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false,
+            "override_rest_api_host": host, "proxy": format!("http://{}", proxy.host())});
+        document(&client(&config).export(MESSAGE, None))
+    };
+    assert_eq!(export("xn--bcher-kva.example")["success"], true);
+    assert_eq!(paths(&proxy), ["http://xn--bcher-kva.example/monaExport"]);
+    let refused = export("b\u{fc}cher.example");
+    assert_eq!(refused["error_kind"], "connection");
+    let message = refused["error_message"].as_str().unwrap();
+    assert!(message.contains("xn--"), "{message}");
+    assert_eq!(proxy.request_count(), 1);
+}
+
+#[test]
 fn a_calls_time_bounds_its_login_too() {
     let sandbox = canned(json!({"path": LOGIN, "body": "{}", "slow_ms_per_byte": 60_000}));
     let config = config(

@@ -5,7 +5,7 @@ use super::{Authenticator, Identity, Token};
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::log::{Later, Level, Logger};
-use crate::random;
+use crate::message::random;
 use crate::sync::{Deadline, lock};
 use crate::transport::{Transport, out_of_time};
 use std::collections::HashMap;

@@ -111,7 +111,7 @@ settings! {
         override_rest_api_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_URL"], from "mona_sdk 0.0.51",
             "The whole URL that messages are sent to, used as it stands.";
         override_rest_api_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
-            "Host, or host and port, that messages are sent to. Default: `incoming<user_id>.monalabs.io`.";
+            "Host, or host and port, that messages are sent to; in ASCII (`xn--…`). Default: `incoming<user_id>.monalabs.io`.";
         override_app_server_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, of the services. Default: `api<user_id>.monalabs.io`.";
         override_app_server_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",

@@ -266,13 +266,16 @@ mod tests {
         }
     }
 
+    fn staged(indices: impl IntoIterator<Item = u32>, rejected: u32) -> Staged {
+        let mut staged = Staged::default();
+        staged.indices.extend(indices);
+        staged.rejected.push((rejected, "no object".into()));
+        staged
+    }
+
     #[test]
     fn a_long_reason_is_not_repeated_for_each_message() {
-        let staged = Staged {
-            indices: (0..1000).collect(),
-            rejected: vec![(1000, "no object".into())],
-            ..Staged::default()
-        };
+        let staged = staged(0..1000, 1000);
         for long in [
             "\"x\"".replace('x', &"x".repeat(100_000)),
             format!("[{:?}]", "x".repeat(100_000)),
@@ -287,11 +290,7 @@ mod tests {
 
     #[test]
     fn indices_become_the_callers() {
-        let staged = Staged {
-            indices: vec![2, 5],
-            rejected: vec![(3, "no object".into())],
-            ..Staged::default()
-        };
+        let staged = staged([2, 5], 3);
         let body = r#"{"failed":1,"failure_reasons":{"1":"bad","all":"kept","7":"beyond"}}"#;
         let verdict = Verdict::of(&Response::with(400, body), 2).with_local(&staged);
         assert_eq!(verdict.failed, 2);

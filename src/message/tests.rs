@@ -6,7 +6,7 @@ static EVERYTHING: Sampling = Sampling {
     class_rates: BTreeMap::new(),
 };
 
-fn run_with<'a>(text: &str, change: impl FnOnce(&mut Stage<'a>)) -> Result<Staged, Error> {
+fn run_with<'a>(text: &str, change: impl FnOnce(&mut Stage<'a>)) -> Result<Staged, NoMessages> {
     let mut stage = Stage {
         filter_none_fields: false,
         sampling: &EVERYTHING,
@@ -180,24 +180,21 @@ fn text_that_is_not_json_fails_the_call_with_its_offset() {
     for (text, expected) in [
         (
             r#"[{"message":{"a":NaN},"contextClass":"C"}]"#,
-            "messages_json: not valid JSON: a JSON value was expected at byte 17",
+            "not valid JSON: a JSON value was expected at byte 17",
         ),
         (
             r#"[{"message":{"a":1},"contextClass":"C"}"#,
-            "messages_json: not valid JSON: ',' or ']' was expected at byte 39",
+            "not valid JSON: ',' or ']' was expected at byte 39",
         ),
         (
             "{} x",
-            "messages_json: not valid JSON: unexpected text after the JSON value at byte 3",
+            "not valid JSON: unexpected text after the JSON value at byte 3",
         ),
         (
             "12",
-            "messages_json: $ is a number, where a message object or an array of them belongs",
+            "$ is a number, where a message object or an array of them belongs",
         ),
-        (
-            "",
-            "messages_json: not valid JSON: the JSON text ends too early at byte 0",
-        ),
+        ("", "not valid JSON: the JSON text ends too early at byte 0"),
     ] {
         assert_eq!(run_with(text, |_| {}).unwrap_err().to_string(), expected);
     }

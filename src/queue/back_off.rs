@@ -1,6 +1,6 @@
 //! How long to leave a server alone after a failure.
 
-use crate::random;
+use crate::message::random;
 use std::time::{Duration, Instant};
 
 /// A server's `Retry-After` is believed up to this.

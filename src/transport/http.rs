@@ -253,7 +253,20 @@ fn build(settings: &Settings) -> Result<reqwest::Client, String> {
     builder.build().map_err(reason)
 }
 
+/// Whether all but the path and the query of a URL is ASCII, as hosts' names are on the wire.
+fn has_ascii_host(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    host.rsplit('@').next().unwrap_or_default().is_ascii()
+}
+
 async fn exchange(pool: reqwest::Client, job: Box<Job>) -> Answer {
+    if !has_ascii_host(&job.url) {
+        return Err(Error::Connection {
+            server: job.server,
+            cause: "a host's name must be ASCII: write an international one as xn--...".into(),
+        });
+    }
     let request = pool
         .post(job.url)
         .timeout(job.until.saturating_duration_since(Instant::now()))

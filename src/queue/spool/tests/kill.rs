@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::random;
+use crate::message::random;
 use std::collections::HashMap;
 use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};

@@ -5,14 +5,15 @@
 #![forbid(unsafe_code)]
 
 pub mod json;
+pub mod random;
 mod sampling;
 pub mod text;
 mod wire;
 
 pub use sampling::{Sampling, bucket};
 
-use crate::error::Error;
 use json::Scanner;
+use thiserror::Error;
 use wire::{Fate, Writer};
 
 /// Messages nested deeper than this are rejected: JSON parsers of common services give up near there.
@@ -21,8 +22,16 @@ pub const MAX_DEPTH: usize = 1_000;
 /// What a request's body begins with.
 const OPENING: &[u8] = b"{\"messages\":[";
 
-/// The argument that carries messages, as errors name it.
-const ARGUMENT: &str = "messages_json";
+/// Why a text holds no messages at all.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{0}")]
+pub struct NoMessages(String);
+
+impl From<json::SyntaxError> for NoMessages {
+    fn from(error: json::SyntaxError) -> Self {
+        NoMessages(format!("not valid JSON: {error}"))
+    }
+}
 
 /// How messages are turned into a request body.
 pub struct Stage<'a> {
@@ -48,9 +57,9 @@ pub struct Completion<'a> {
 #[derive(Debug, Default)]
 pub struct Staged {
     /// The request body up to its last message.
-    pub(crate) body: Vec<u8>,
+    body: Vec<u8>,
     /// Where each message ends in it.
-    pub(crate) ends: Vec<u32>,
+    ends: Vec<u32>,
     /// The caller's index of each message in the body, in order.
     pub indices: Vec<u32>,
     /// The caller's index and the reason of each message that cannot be one.
@@ -65,22 +74,26 @@ impl Stage<'_> {
     /// Turns one message object or an array of them into a request body.
     ///
     /// Text that is not JSON, or holds neither an object nor an array, is an error that sends nothing.
-    pub fn run(&self, text: &str) -> Result<Staged, Error> {
+    pub fn run(&self, text: &str) -> Result<Staged, NoMessages> {
         addressable(text.len())?;
-        let mut staged = Staged::default();
         // Sizes that repeat from call to call let the allocator give the same pages again.
         let room = text.len().saturating_add(text.len() / 4 + 256);
         let room = room.checked_next_power_of_two().unwrap_or(room);
-        staged.body.reserve(room);
+        // Most calls bring one message.
+        let mut staged = Staged {
+            body: Vec::with_capacity(room),
+            ends: Vec::with_capacity(1),
+            indices: Vec::with_capacity(1),
+            ..Staged::default()
+        };
         staged.body.extend_from_slice(OPENING);
         let mut scanner = Scanner::new(text);
         match scanner.peek() {
             Some(b'[') => self.array(&mut scanner, &mut staged),
             Some(b'{') => self.one(&mut scanner, &mut staged, 0),
             _ => return Err(not_messages(&mut scanner)),
-        }
-        .and_then(|()| scanner.end())
-        .map_err(|error| Error::argument(ARGUMENT, format!("not valid JSON: {error}")))?;
+        }?;
+        scanner.end()?;
         addressable(staged.body.len())?;
         Ok(staged)
     }
@@ -181,25 +194,23 @@ impl Staged {
 }
 
 /// Places in texts have 32 bits: a larger one is refused as a whole, before any place is used.
-fn addressable(bytes: usize) -> Result<(), Error> {
+fn addressable(bytes: usize) -> Result<(), NoMessages> {
     match u32::try_from(bytes) {
         Ok(_) => Ok(()),
-        Err(_) => Err(Error::argument(
-            ARGUMENT,
-            "the messages of a call must have less than 4 GiB, as given and as sent",
+        Err(_) => Err(NoMessages(
+            "the messages of a call must have less than 4 GiB, as given and as sent".to_owned(),
         )),
     }
 }
 
-fn not_messages(scanner: &mut Scanner) -> Error {
-    let problem = match scanner.value() {
-        Ok(value) => format!(
+fn not_messages(scanner: &mut Scanner) -> NoMessages {
+    match scanner.value() {
+        Ok(value) => NoMessages(format!(
             "$ is {}, where a message object or an array of them belongs",
             value.kind.name()
-        ),
-        Err(error) => format!("not valid JSON: {error}"),
-    };
-    Error::argument(ARGUMENT, problem)
+        )),
+        Err(error) => error.into(),
+    }
 }
 
 #[cfg(test)]
