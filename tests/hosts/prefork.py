@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Python forks with a client in use: os.fork from threads, and multiprocessing with the start method "fork". Every message
-arrives once. Runs beside a sandbox: scripts/with-sandbox tests/hosts/prefork.py; MONA_TEST_FORKS is how many children."""
+arrives once. Runs beside a sandbox: scripts/with-sandbox tests/hosts/prefork.py; MONA_TEST_FORKS is how many children. With
+MONA_SANDBOX_TLS, forks happen during look-ups of names and handshakes, too."""
 import ctypes
 import json
 import multiprocessing
