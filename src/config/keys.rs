@@ -20,11 +20,14 @@ pub struct Key {
 }
 
 macro_rules! settings {
-    ($(#[$attribute:meta])* $config:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+    ($(#[$attribute:meta])* $config:ident, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
         env $environment:expr, from $origin:literal, $doc:literal;)* })* }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug)]
         pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* }
+
+        /// By themselves, so that the library holds no documentation.
+        pub const $names: &[&str] = &[$($(stringify!($name),)*)*];
 
         /// Group titles and their rows, in the order of the documentation.
         pub const $groups: &[(&str, &[Key])] = &[$(($group, &[$(Key {
@@ -48,13 +51,14 @@ macro_rules! settings {
                 object: &Map<String, Value>,
                 environment: &dyn Fn(&str) -> Option<String>,
             ) -> Result<$config, Error> {
-                Ok($config { $($($name: resolve(
+                let mut config = $config::default();
+                $($(resolve(
+                    &mut config.$name,
                     stringify!($name),
                     settings!(@range $($low, $high)?),
-                    &$environment,
-                    object,
-                    environment,
-                )?.unwrap_or_else(|| <$type>::from($default)),)*)* })
+                    given(stringify!($name), &$environment, object, environment),
+                )?;)*)*
+                Ok(config)
             }
         }
     };
@@ -64,7 +68,7 @@ macro_rules! settings {
 
 settings! {
     /// Everything a client can be told, resolved from its configuration object and the environment.
-    Config, GROUPS {
+    Config, NAMES, GROUPS {
     "Identity" {
         api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY", "MONA_SDK_OIDC_CLIENT_ID"], from "mona_sdk 0.0.51",
             "The API key of the Mona account (in mode `OIDC` the client id).";
@@ -173,7 +177,7 @@ settings! {
 
 settings! {
     /// What the key `queue` holds.
-    QueueConfig, QUEUE_GROUPS {
+    QueueConfig, QUEUE_NAMES, QUEUE_GROUPS {
     "Background export: keys of `queue`" {
         max_messages: u32 = 100_000u32, [1.0 to 4000000000.0], env [], from "libmona",
             "How many messages may wait in memory, those being sent included.";
@@ -224,46 +228,59 @@ settings! {
     }
 }}
 
-/// All rows, without their groups.
-pub fn keys() -> impl Iterator<Item = &'static Key> {
-    GROUPS.iter().flat_map(|(_, keys)| keys.iter())
+/// Where a key's value was found.
+enum Given<'a> {
+    Nowhere,
+    Member(&'a Value),
+    Variable(&'static str, String),
 }
 
-/// All rows of `queue`.
-pub fn queue_keys() -> impl Iterator<Item = &'static Key> {
-    QUEUE_GROUPS.iter().flat_map(|(_, keys)| keys.iter())
-}
-
-/// The value of one key: from the object, else from the environment, else none.
-fn resolve<T: Setting>(
-    name: &'static str,
-    range: Option<Range>,
-    variables: &[&str],
-    object: &Map<String, Value>,
+/// Looks for a key in the object, then in the environment. Null and empty count as left out.
+fn given<'a>(
+    name: &str,
+    variables: &[&'static str],
+    object: &'a Map<String, Value>,
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<T>, Error> {
-    let (source, value) = match object.get(name) {
-        Some(value) if !value.is_null() => (format!("config_json: {name}"), T::from_json(value)),
-        _ => {
-            let set = variables.iter().find_map(|v| {
-                environment(v)
-                    .filter(|text| !text.is_empty())
-                    .map(|text| (v, text))
-            });
-            match set {
-                Some((variable, text)) => (format!("environment: {variable}"), T::from_text(&text)),
-                None => return Ok(None),
-            }
-        }
-    };
-    let value = value.and_then(|value| match range {
-        Some(range) if !value.within(range) => {
-            Err(format!("must be between {} and {}", range.low, range.high))
-        }
-        _ => Ok(value),
+) -> Given<'a> {
+    if let Some(value) = object.get(name).filter(|value| !value.is_null()) {
+        return Given::Member(value);
+    }
+    let set = variables.iter().find_map(|variable| {
+        let text = environment(variable).filter(|text| !text.is_empty())?;
+        Some(Given::Variable(variable, text))
     });
-    value.map(Some).map_err(|problem| {
-        let space = if problem.starts_with('.') { "" } else { " " };
-        Error::Initialization(format!("{source}{space}{problem}"))
+    set.unwrap_or(Given::Nowhere)
+}
+
+/// Takes a key's value over, if there is one.
+fn resolve<T: Setting>(
+    setting: &mut T,
+    name: &str,
+    range: Option<Range>,
+    given: Given,
+) -> Result<(), Error> {
+    let value = match &given {
+        Given::Nowhere => return Ok(()),
+        Given::Member(value) => T::from_json(value),
+        Given::Variable(_, text) => T::from_text(text),
+    };
+    let problem = match (value, range) {
+        (Ok(value), Some(range)) if !value.within(range) => {
+            format!("must be between {} and {}", range.low, range.high)
+        }
+        (Ok(value), _) => {
+            *setting = value;
+            return Ok(());
+        }
+        (Err(problem), _) => problem,
+    };
+    Err(unusable(name, &given, &problem))
+}
+
+fn unusable(name: &str, given: &Given, problem: &str) -> Error {
+    let space = if problem.starts_with('.') { "" } else { " " };
+    Error::Initialization(match given {
+        Given::Variable(variable, _) => format!("environment: {variable}{space}{problem}"),
+        _ => format!("config_json: {name}{space}{problem}"),
     })
 }

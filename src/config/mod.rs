@@ -9,12 +9,13 @@ mod setting;
 
 pub use document::markdown;
 pub use erased::Erased;
-pub use keys::{Config, QueueConfig, keys};
+pub use keys::{Config, QueueConfig};
 pub(crate) use nearest::did_you_mean;
 pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync};
 
 use crate::environment;
 use crate::error::Error;
+use keys::NAMES;
 use serde_json::{Map, Value};
 
 impl Config {
@@ -36,8 +37,8 @@ impl Config {
             return Err(invalid("$ must be an object"));
         };
         for name in object.keys() {
-            if !keys().any(|key| key.name == name) {
-                let hint = did_you_mean(name, keys().map(|key| key.name));
+            if !NAMES.contains(&name.as_str()) {
+                let hint = did_you_mean(name, NAMES.iter().copied());
                 return Err(Error::Initialization(format!(
                     "config_json: unknown key {name:?}{hint}"
                 )));

@@ -14,9 +14,9 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
     let comparable = |candidate: &&str| name.len() <= candidate.len() * 2;
     let mut known = known.filter(comparable).peekable();
     known.peek()?;
-    let lower = name.to_lowercase();
+    let lower = name.to_ascii_lowercase();
     known
-        .map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate))
+        .map(|candidate| (edits(&lower, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance * 2 <= candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

@@ -1,7 +1,7 @@
 //! The types that a configuration value can have, and how each is read.
 
 use super::did_you_mean;
-use super::keys::{QueueConfig, queue_keys};
+use super::keys::{QUEUE_NAMES, QueueConfig};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -242,17 +242,17 @@ impl Setting for Option<Rates> {
 
     fn from_json(value: &Value) -> Result<Self, String> {
         let object = value.as_object().ok_or("must be an object of numbers")?;
-        let rate = |(class, rate): (&String, &Value)| {
+        let mut rates = Rates::new();
+        for (class, rate) in object {
             let number = match rate {
                 Value::Bool(all) => Some(f64::from(u8::from(*all))),
                 Value::String(text) => f64::from_text(text).ok(),
                 other => other.as_f64(),
             };
-            number
-                .map(|number| (class.clone(), number))
-                .ok_or_else(|| format!("must give a number for {class:?}"))
-        };
-        object.iter().map(rate).collect::<Result<_, _>>().map(Some)
+            let number = number.ok_or_else(|| format!("must give a number for {class:?}"))?;
+            rates.insert(class.clone(), number);
+        }
+        Ok(Some(rates))
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
@@ -293,8 +293,8 @@ impl Setting for QueueConfig {
     fn from_json(value: &Value) -> Result<Self, String> {
         let object = value.as_object().ok_or("must be an object")?;
         for name in object.keys() {
-            if !queue_keys().any(|key| key.name == name) {
-                let hint = did_you_mean(name, queue_keys().map(|key| key.name));
+            if !QUEUE_NAMES.contains(&name.as_str()) {
+                let hint = did_you_mean(name, QUEUE_NAMES.iter().copied());
                 return Err(format!("has no key {name:?}{hint}"));
             }
         }

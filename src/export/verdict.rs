@@ -6,7 +6,6 @@ use crate::raw::{self, Members};
 use crate::transport::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeSet;
 
 /// Said where the service's own words are missing.
 const GENERIC: &str = "Failed to send the batch to Mona's servers";
@@ -100,12 +99,14 @@ impl Verdict {
             let index = key.parse().ok().filter(|index| *index < sent)?;
             Some((index, raw::words(reason)))
         };
-        let named: Option<Vec<_>> = entries.iter().map(entry).collect();
-        let distinct = |named: &Vec<(usize, String)>| {
-            let indices: BTreeSet<_> = named.iter().map(|(index, _)| index).collect();
-            indices.len() == named.len()
+        let named: Vec<_> = entries.iter().map(entry).collect::<Option<_>>()?;
+        let mut seen = vec![false; sent];
+        let mut is_new = |index: usize| {
+            let seen = seen.get_mut(index);
+            seen.is_some_and(|seen| !std::mem::replace(seen, true))
         };
-        named.filter(|named| named.len() == self.failed && distinct(named))
+        let distinct = named.iter().all(|(index, _)| is_new(*index));
+        (distinct && named.len() == self.failed).then_some(named)
     }
 
     /// The failure of the call, if any message failed.

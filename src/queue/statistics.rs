@@ -140,9 +140,11 @@ impl Queue {
     /// All statistics at one moment.
     pub fn statistics(&self) -> Map<String, Value> {
         let state = lock(&self.state);
-        let member =
-            |statistic: &Statistic| (statistic.name.to_owned(), (statistic.read)(&state, self));
-        STATISTICS.iter().map(member).collect()
+        let mut members = Map::new();
+        for Statistic { name, read, .. } in STATISTICS {
+            members.insert((*name).to_owned(), read(&state, self));
+        }
+        members
     }
 }
 
