@@ -17,14 +17,17 @@ const PATIENCE_MS: u64 = 5_000;
 
 /// The sampling that a client applies.
 pub struct Factors {
-    state: Mutex<State>,
+    configured: Arc<Sampling>,
+    /// Where the service keeps the factors.
+    kept: Option<Mutex<Kept>>,
     max_age: Duration,
 }
 
-struct State {
+/// Factors as the service gave them last.
+struct Kept {
     sampling: Arc<Sampling>,
-    /// When the next fetch is due; `None` where nothing is to be fetched.
-    due: Option<Instant>,
+    /// When the next fetch is due.
+    due: Instant,
 }
 
 /// One sampling configuration of the service's.
@@ -44,11 +47,15 @@ impl Factors {
                 .clone()
                 .unwrap_or_default(),
         };
+        let configured = Arc::new(sampling);
+        let kept = Kept {
+            sampling: configured.clone(),
+            due: Instant::now(),
+        };
+        let fetched = config.sampling_config_name.is_some();
         Factors {
-            state: Mutex::new(State {
-                sampling: Arc::new(sampling),
-                due: config.sampling_config_name.is_some().then(Instant::now),
-            }),
+            configured,
+            kept: fetched.then(|| Mutex::new(kept)),
             max_age: Duration::from_secs_f64(config.sampling_factors_max_age_seconds),
         }
     }
@@ -56,14 +63,8 @@ impl Factors {
     /// The sampling to apply now. Fetches it first where that is due; a failure leaves what there was, and
     /// the next try waits as long as after a success.
     pub fn current(&self, caller: &Caller, deadline: Deadline) -> Arc<Sampling> {
-        {
-            let mut state = lock(&self.state);
-            match state.due {
-                Some(due) if due <= Instant::now() => {
-                    state.due = Some(Instant::now() + self.max_age)
-                }
-                _ => return state.sampling.clone(),
-            }
+        if !self.begin_fetch() {
+            return self.known();
         }
         if let Err(error) = self.fetch(caller, deadline) {
             caller.logger.log(
@@ -71,17 +72,33 @@ impl Factors {
                 format_args!("Sampling factors stay as they were: {error}"),
             );
         }
-        lock(&self.state).sampling.clone()
+        self.known()
+    }
+
+    /// Whether a fetch is due; if so it is the caller's to make, and nobody else's.
+    fn begin_fetch(&self) -> bool {
+        let Some(kept) = &self.kept else {
+            return false;
+        };
+        let mut kept = lock(kept);
+        let due = kept.due <= Instant::now();
+        if due {
+            kept.due = Instant::now() + self.max_age;
+        }
+        due
     }
 
     /// The sampling as last known, without asking the service.
     pub fn known(&self) -> Arc<Sampling> {
-        lock(&self.state).sampling.clone()
+        match &self.kept {
+            Some(kept) => lock(kept).sampling.clone(),
+            None => self.configured.clone(),
+        }
     }
 
     /// Fetches the factors; an error if the service does not know the configured name.
     pub fn fetch(&self, caller: &Caller, deadline: Deadline) -> Result<(), Error> {
-        let Some(name) = &caller.config.sampling_config_name else {
+        let (Some(name), Some(kept)) = (&caller.config.sampling_config_name, &self.kept) else {
             return Ok(());
         };
         let arguments = serde_json::json!({"config_name": name}).to_string();
@@ -104,9 +121,10 @@ impl Factors {
                 .unwrap_or(caller.config.default_sampling_rate),
             class_rates: entry.factors_map.unwrap_or_default(),
         };
-        let mut state = lock(&self.state);
-        state.sampling = Arc::new(sampling);
-        state.due = Some(Instant::now() + self.max_age);
+        *lock(kept) = Kept {
+            sampling: Arc::new(sampling),
+            due: Instant::now() + self.max_age,
+        };
         Ok(())
     }
 }

@@ -2,15 +2,19 @@
 #![forbid(unsafe_code)]
 
 use crate::sync::{Deadline, lock};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Set in the count of those inside when the gate is closed.
+const CLOSED: usize = 1 << (usize::BITS - 1);
+
 #[derive(Default)]
 pub struct Gate {
-    /// Changed under the lock, but read by a forked child without it.
-    closed: AtomicBool,
-    inside: Mutex<usize>,
+    /// Every call changes it, from all threads: no lock, which they would wait for.
+    inside: AtomicUsize,
+    /// For whoever waits until nobody is inside.
+    leaving: Mutex<()>,
     left: Condvar,
 }
 
@@ -20,36 +24,33 @@ pub struct Pass<'a>(&'a Gate);
 impl Gate {
     /// Lets a call in, unless the gate is closed.
     pub fn enter(&self) -> Option<Pass<'_>> {
-        let mut inside = lock(&self.inside);
-        if self.closed() {
-            return None;
-        }
-        *inside += 1;
-        Some(Pass(self))
+        let before = self.inside.fetch_add(1, SeqCst);
+        let pass = Pass(self);
+        (before & CLOSED == 0).then_some(pass)
     }
 
     /// A gate for a process that inherited this one: closed if this is, with nobody inside.
     pub fn inherited(&self) -> Gate {
         Gate {
-            closed: AtomicBool::new(self.closed()),
+            inside: AtomicUsize::new(self.inside.load(SeqCst) & CLOSED),
             ..Gate::default()
         }
     }
 
     pub fn closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.inside.load(SeqCst) & CLOSED != 0
     }
 
     /// Closes the gate for good; true when nobody is inside any more.
     pub fn close(&self, deadline: Deadline) -> bool {
-        let mut inside = lock(&self.inside);
-        self.closed.store(true, Ordering::Relaxed);
-        while *inside > 0 {
+        let mut leaving = lock(&self.leaving);
+        self.inside.fetch_or(CLOSED, SeqCst);
+        while self.inside.load(SeqCst) != CLOSED {
             let Some(left) = deadline.left(Duration::from_secs(3600)) else {
                 return false;
             };
-            let woken = self.left.wait_timeout(inside, left);
-            inside = woken.unwrap_or_else(PoisonError::into_inner).0;
+            let woken = self.left.wait_timeout(leaving, left);
+            leaving = woken.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
@@ -57,8 +58,12 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        *lock(&self.0.inside) -= 1;
-        self.0.left.notify_all();
+        let Pass(gate) = self;
+        if gate.inside.fetch_sub(1, SeqCst) == CLOSED + 1 {
+            // With the lock, so that it does not come between a look at the count and the wait.
+            drop(lock(&gate.leaving));
+            gate.left.notify_all();
+        }
     }
 }
 

@@ -4,31 +4,35 @@
 //! else it opens are invisible to the rest of the process: a forked child inherits none of them, and a host
 //! that closes every descriptor it can find breaks no connection. Hence the one rule here: nothing of the runtime is
 //! touched from outside, because waking it writes to a descriptor's number, which means something else there.
-//! Requests come through a second thread, which has the same table.
+//! While it waits for its sockets, it is woken by a second thread, which has the same table.
 #![forbid(unsafe_code)]
 
+use super::inbox::{Found, Inbox};
+use super::pools::Pools;
 use super::response::{self, Response};
-use super::{Settings, failure, out_of_time, reason, resolver, tls};
+use super::{Settings, failure, out_of_time};
 use crate::error::Error;
 use crate::ffi::descriptors;
+use crate::sync::Deadline;
 use crate::thread::with_signals_blocked;
+use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-
-/// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
-/// is used again.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+use tokio::sync::Notify;
 
 /// The thread ends a request in time and says what took so long. Should it be stuck itself, in reading
 /// certificates from a dead disk, say, then its caller waits so much longer.
 const GRACE: Duration = Duration::from_millis(100);
+
+/// How long the thread waits for another command before it goes to its runtime, where unused connections time out and
+/// closed ones are noticed.
+const LINGER_MS: u64 = 1_000;
 
 /// Enough for a handshake in an unoptimised build.
 const STACK_BYTES: usize = 512 * 1024;
@@ -61,7 +65,7 @@ enum Command {
 
 /// The thread. It ends when this is dropped, and its connections with it.
 pub struct Http {
-    commands: Option<Sender<Command>>,
+    desk: Arc<Desk>,
     thread: Option<JoinHandle<()>>,
     /// Whether its descriptors are invisible to the rest of the process.
     hidden: bool,
@@ -69,17 +73,17 @@ pub struct Http {
 
 impl Http {
     pub fn start() -> io::Result<Http> {
-        let (commands, queue) = channel();
+        let desk = Arc::new(Desk::default());
         let (started, start) = sync_channel(1);
-        let run = move || match prepare(queue) {
+        let worker = Worker::new(desk.clone());
+        let run = move || match prepare(&worker.desk) {
             Ok(Prepared {
                 runtime,
-                commands,
                 forwarder,
                 hidden,
             }) => {
                 let _ = started.send(Ok(hidden));
-                runtime.block_on(perform(commands));
+                worker.run(&runtime);
                 drop(runtime);
                 let _ = forwarder.join();
             }
@@ -92,7 +96,7 @@ impl Http {
             builder.stack_size(STACK_BYTES).spawn(run)
         })?;
         let mut http = Http {
-            commands: Some(commands),
+            desk,
             thread: Some(thread),
             hidden: false,
         };
@@ -104,7 +108,7 @@ impl Http {
     pub fn send(&self, job: Job) -> Answer {
         let (server, until) = (job.server, job.until);
         let (sender, answer) = sync_channel(1);
-        self.command(Command::Send(Box::new(job), sender));
+        self.desk.inbox.put(Command::Send(Box::new(job), sender));
         let left = until.saturating_duration_since(Instant::now());
         match answer.recv_timeout(left.saturating_add(GRACE)) {
             Ok(answer) => answer,
@@ -116,29 +120,22 @@ impl Http {
     }
 
     pub fn forget(&self, pool: u64) {
-        self.command(Command::Forget(pool));
+        self.desk.inbox.put(Command::Forget(pool));
     }
 
     /// Closes connections that a forked child would inherit.
     pub fn rest(&self) {
         if !self.hidden {
             let (sender, done) = sync_channel(1);
-            self.command(Command::Rest(sender));
+            self.desk.inbox.put(Command::Rest(sender));
             let _ = done.recv_timeout(GRACE);
-        }
-    }
-
-    fn command(&self, command: Command) {
-        if let Some(commands) = &self.commands {
-            // A thread that is gone drops the command, which is how its sender learns of it.
-            let _ = commands.send(command);
         }
     }
 }
 
 impl Drop for Http {
     fn drop(&mut self) {
-        self.commands = None;
+        self.desk.inbox.close();
         if let Some(thread) = self.thread.take() {
             // Its panic would be nobody's concern any more.
             let _ = thread.join();
@@ -148,14 +145,13 @@ impl Drop for Http {
 
 struct Prepared {
     runtime: Runtime,
-    commands: UnboundedReceiver<Command>,
     forwarder: JoinHandle<()>,
     hidden: bool,
 }
 
-/// A runtime for the calling thread and a forwarder of commands to it, in a table of descriptors of their own where
-/// that can be had.
-fn prepare(queue: Receiver<Command>) -> io::Result<Prepared> {
+/// A runtime for the calling thread and a forwarder that wakes it, in a table of descriptors of their own where that
+/// can be had.
+fn prepare(desk: &Arc<Desk>) -> io::Result<Prepared> {
     let hidden = descriptors::leave_shared_table().is_ok();
     if hidden {
         occupy_standard_numbers()?;
@@ -163,14 +159,13 @@ fn prepare(queue: Receiver<Command>) -> io::Result<Prepared> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (sender, commands) = unbounded_channel();
+    let desk = desk.clone();
     let builder = Builder::new().name("mona-http-in".into());
     let forwarder = builder
         .stack_size(FORWARDER_STACK_BYTES)
-        .spawn(move || forward(queue, &sender))?;
+        .spawn(move || desk.inbox.forward(|| desk.woken.notify_one()))?;
     Ok(Prepared {
         runtime,
-        commands,
         forwarder,
         hidden,
     })
@@ -194,85 +189,130 @@ fn occupy_standard_numbers() -> io::Result<()> {
     Ok(())
 }
 
-fn forward(queue: Receiver<Command>, commands: &UnboundedSender<Command>) {
-    for command in queue {
-        if commands.send(command).is_err() {
-            return;
-        }
+/// What the thread shares with others and with the tasks of its requests.
+#[derive(Default)]
+struct Desk {
+    inbox: Inbox<Command>,
+    /// Told when the inbox is to be looked into.
+    woken: Notify,
+    /// How many requests are under way.
+    under_way: AtomicUsize,
+}
+
+/// Carries out what comes to a desk.
+struct Worker {
+    desk: Arc<Desk>,
+    pools: Pools,
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // However the thread ends: nobody is to wait for one that is gone.
+        self.desk.inbox.close();
     }
 }
 
-async fn perform(mut commands: UnboundedReceiver<Command>) {
-    let mut pools = HashMap::new();
-    while let Some(command) = commands.recv().await {
+impl Worker {
+    fn new(desk: Arc<Desk>) -> Self {
+        Worker {
+            desk,
+            pools: Pools::default(),
+        }
+    }
+
+    fn run(mut self, runtime: &Runtime) {
+        loop {
+            match self.desk.inbox.wait(Deadline::after(Some(LINGER_MS))) {
+                Found::Command(command) => runtime.block_on(async {
+                    // The runtime looks at its sockets: a connection that was closed in the meantime is not to be used.
+                    tokio::task::yield_now().await;
+                    self.carry_out(command).await;
+                    self.serve().await;
+                }),
+                Found::Nothing => runtime.block_on(async {
+                    self.desk.woken.notified().await;
+                    self.serve().await;
+                }),
+                Found::Closed => return,
+            }
+        }
+    }
+
+    /// Carries out commands until nothing is under way any more.
+    async fn serve(&mut self) {
+        loop {
+            let busy = self.desk.under_way.load(Ordering::Relaxed) > 0;
+            let found = if busy {
+                self.desk.inbox.look_and_leave()
+            } else {
+                self.desk.inbox.look()
+            };
+            match found {
+                Found::Command(command) => self.carry_out(command).await,
+                Found::Nothing if busy => self.desk.woken.notified().await,
+                Found::Nothing | Found::Closed => return,
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Send(job, answer) => match pool(&mut pools, &job) {
-                Ok(pool) => {
-                    // A caller that waits no longer wants no answer.
-                    tokio::spawn(async move { answer.send(exchange(pool, job).await) });
-                }
-                Err(cause) => {
-                    let server = job.server;
-                    let _ = answer.send(Err(Error::Connection { server, cause }));
-                }
-            },
-            Command::Forget(number) => drop(pools.remove(&number)),
+            Command::Send(job, answer) => self.send(job, answer),
+            Command::Forget(number) => {
+                self.pools.forget(number);
+                // The tasks of its connections have a turn, in which they close them.
+                tokio::task::yield_now().await;
+            }
             Command::Rest(done) => {
-                pools.clear();
-                // The tasks of the connections have a turn first, in which they close them.
+                self.pools = Pools::default();
                 tokio::task::yield_now().await;
                 let _ = done.send(());
             }
         }
     }
-}
 
-fn pool(pools: &mut HashMap<u64, reqwest::Client>, job: &Job) -> Result<reqwest::Client, String> {
-    if let Some(pool) = pools.get(&job.pool) {
-        return Ok(pool.clone());
-    }
-    let pool = build(&job.settings)?;
-    pools.insert(job.pool, pool.clone());
-    Ok(pool)
-}
-
-fn build(settings: &Settings) -> Result<reqwest::Client, String> {
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .http1_only()
-        .connect_timeout(settings.connect_timeout)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .dns_resolver(Arc::new(resolver::Resolver))
-        .tls_backend_preconfigured(tls::config(settings.ca_file.clone())?);
-    for proxy in settings.proxies.build()? {
-        builder = builder.proxy(proxy);
-    }
-    builder.build().map_err(reason)
-}
-
-/// Whether all but the path and the query of a URL is ASCII, as hosts' names are on the wire.
-fn has_ascii_host(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    host.rsplit('@').next().unwrap_or_default().is_ascii()
-}
-
-async fn exchange(pool: reqwest::Client, job: Box<Job>) -> Answer {
-    if !has_ascii_host(&job.url) {
-        return Err(Error::Connection {
-            server: job.server,
-            cause: "a host's name must be ASCII: write an international one as xn--...".into(),
+    fn send(&mut self, job: Box<Job>, answer: SyncSender<Answer>) {
+        let (server, limit) = (job.server, job.response_limit);
+        let request = match self.pools.request(*job) {
+            Ok(request) => request,
+            Err(cause) => {
+                let _ = answer.send(Err(Error::Connection { server, cause }));
+                return;
+            }
+        };
+        let under_way = UnderWay::begin(&self.desk);
+        tokio::spawn(async move {
+            let result = exchange(server, request, limit).await;
+            // Before the answer, whose receiver may have the next request at hand.
+            drop(under_way);
+            // A caller that waits no longer wants no answer.
+            let _ = answer.send(result);
         });
     }
-    let request = pool
-        .post(job.url)
-        .timeout(job.until.saturating_duration_since(Instant::now()))
-        .headers(job.headers)
-        .body(job.body);
+}
+
+/// One request that is being carried out.
+struct UnderWay(Arc<Desk>);
+
+impl UnderWay {
+    fn begin(desk: &Arc<Desk>) -> Self {
+        desk.under_way.fetch_add(1, Ordering::Relaxed);
+        UnderWay(desk.clone())
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let UnderWay(desk) = self;
+        if desk.under_way.fetch_sub(1, Ordering::Relaxed) == 1 {
+            desk.inbox.awake();
+            desk.woken.notify_one();
+        }
+    }
+}
+
+async fn exchange(server: &'static str, request: RequestBuilder, limit: usize) -> Answer {
     let response = request.send().await;
-    let response = response.map_err(|error| failure(job.server, error))?;
-    response::read(job.server, response, job.response_limit).await
+    let response = response.map_err(|error| failure(server, error))?;
+    response::read(server, response, limit).await
 }

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod http;
+mod inbox;
 mod pause;
+mod pools;
 mod proxy;
 mod resolver;
 mod response;

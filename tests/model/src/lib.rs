@@ -1,4 +1,4 @@
-//! The library's own src/events and src/fork, with loom's locks and threads in place of the system's: each test
+//! The library's own src/events, src/fork and src/transport/inbox.rs, with loom's locks and threads in place of the system's: each test
 //! runs in every order that its threads can take, up to `PREEMPTIONS` switches at a place where a thread could have gone on.
 //!
 //! What the model replaces is small: how a thread is started, and the descriptor that a host watches. Time does not pass in it.
@@ -15,6 +15,8 @@
 mod events;
 #[path = "../../../src/fork/mod.rs"]
 mod fork;
+#[path = "../../../src/transport/inbox.rs"]
+mod inbox;
 #[path = "../../../src/sync.rs"]
 mod sync;
 
@@ -22,6 +24,7 @@ mod signal;
 mod thread;
 
 mod calls;
+mod commands;
 mod forks;
 mod polls;
 
