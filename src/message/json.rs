@@ -16,7 +16,7 @@ pub struct SyntaxError {
 }
 
 /// A half-open range of the scanned text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Span {
     pub start: usize,
     pub end: usize,
@@ -89,16 +89,30 @@ impl<'a> Scanner<'a> {
         self.bytes.get(span.start..span.end).unwrap_or_default()
     }
 
+    /// The byte at a place of this text.
+    #[inline(always)]
+    pub fn byte(self, at: usize) -> Option<u8> {
+        self.bytes.get(at).copied()
+    }
+
     /// The next byte that is not white space, not consumed.
     #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
         match self.bytes.get(self.position) {
-            Some(byte) if *byte > b' ' => Some(*byte),
-            _ => {
-                *self = self.beyond_space();
-                self.bytes.get(self.position).copied()
+            Some(byte) if *byte > b' ' => return Some(*byte),
+            // One space, after each colon and comma, is how many programs write JSON.
+            Some(b' ') => {
+                self.position += 1;
+                if let Some(byte) = self.bytes.get(self.position)
+                    && *byte > b' '
+                {
+                    return Some(*byte);
+                }
             }
+            _ => {}
         }
+        *self = self.beyond_space();
+        self.bytes.get(self.position).copied()
     }
 
     #[inline(never)]
@@ -278,8 +292,7 @@ impl<'a> Scanner<'a> {
         let mut escaped = false;
         self.position += 1;
         loop {
-            self.skip_plain();
-            match self.bytes.get(self.position) {
+            match self.plain_end() {
                 Some(b'"') => {
                     self.position += 1;
                     return Ok(StringToken {
@@ -300,23 +313,25 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Skips bytes that are neither a quote, a backslash nor a control character, eight at a time.
+    /// Skips bytes that are neither a quote, a backslash nor a control character, eight at a time; returns the one that is.
     #[inline(always)]
-    fn skip_plain(&mut self) {
+    fn plain_end(&mut self) -> Option<u8> {
         while let Some(chunk) = self.chunk() {
             let stops = special_bytes(chunk);
             if stops != 0 {
-                self.position += (stops.trailing_zeros() / 8) as usize;
-                return;
+                let bits = stops.trailing_zeros() & !7;
+                self.position += (bits / 8) as usize;
+                return Some((chunk >> bits) as u8);
             }
             self.position += 8;
         }
         while let Some(byte) = self.bytes.get(self.position) {
             if matches!(byte, b'"' | b'\\' | 0..=0x1f) {
-                return;
+                return Some(*byte);
             }
             self.position += 1;
         }
+        None
     }
 
     #[inline(never)]

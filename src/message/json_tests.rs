@@ -71,6 +71,19 @@ fn accepts_what_serde_json_accepts() {
 }
 
 #[test]
+fn white_space_is_skipped_wherever_it_stands_and_whatever_its_length() {
+    for space in ["", " ", "  ", "\n", " \t", "\r\n ", "\u{b}", " \u{a0}"] {
+        let text = [
+            "{", "\"a\"", ":", "[", "1", ",", "null", "]", ",", "\"b\"", ":", "{", "}", "}",
+        ]
+        .join(space);
+        let text = format!("{space}{text}{space}");
+        let theirs = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+        assert_eq!(accepts(&text), theirs, "{text:?}");
+    }
+}
+
+#[test]
 fn long_numbers_are_read_as_serde_json_reads_them() {
     for digits in 1..40 {
         for end in ["", " ", "]", ".5", ".", "e9", "x", "/", ":", "\u{7f}"] {

@@ -201,34 +201,35 @@ impl<'a> Writer<'a> {
         scanner.take(b'{');
         let mut fields = Fields {
             body: self.body,
-            run: None,
             renamed: Vec::new(),
             any: false,
         };
         fields.body.push(b'{');
+        // Neighbouring fields that are copied together, with the commas between them.
+        let mut run = Span::default();
         if !scanner.take(b'}') {
             loop {
                 let key = scanner.key()?;
                 let value = scanner.value()?;
                 self.depth = self.depth.max(value.depth + 2);
                 if value.kind == Kind::Null && self.stage.filter_none_fields {
-                    fields.flush(scanner);
+                    fields.copy(scanner, &mut run);
                 } else if reserved(scanner, key) {
-                    fields.flush(scanner);
+                    fields.copy(scanner, &mut run);
                     fields.rename(scanner, key, value.span);
                 } else {
-                    let start = fields.run.map_or(key.span.start, |run| run.start);
-                    fields.run = Some(Span {
-                        start,
-                        end: scanner.position(),
-                    });
+                    if run.start == run.end {
+                        run.start = key.span.start;
+                    }
+                    run.end = value.span.end;
                 }
                 if !scanner.another(b'}')? {
                     break;
                 }
             }
         }
-        self.content = if fields.finish(scanner) {
+        fields.copy(scanner, &mut run);
+        self.content = if fields.finish() {
             Content::Fields
         } else {
             Content::Empty
@@ -277,8 +278,6 @@ impl<'a> Writer<'a> {
 /// The fields of one message on their way into the body.
 struct Fields<'b> {
     body: &'b mut Vec<u8>,
-    /// Neighbouring fields that are copied together, with the commas between them.
-    run: Option<Span>,
     renamed: Vec<u8>,
     any: bool,
 }
@@ -291,10 +290,13 @@ impl Fields<'_> {
         self.any = true;
     }
 
-    fn flush(&mut self, scanner: Scanner) {
-        if let Some(run) = self.run.take() {
+    /// Copies a run, which is empty afterwards.
+    fn copy(&mut self, scanner: Scanner, run: &mut Span) {
+        let Span { start, end } = std::mem::take(run);
+        if start != end {
             self.separate();
-            self.body.extend_from_slice(scanner.slice(run));
+            self.body
+                .extend_from_slice(scanner.slice(Span { start, end }));
         }
     }
 
@@ -310,8 +312,7 @@ impl Fields<'_> {
         self.renamed.extend_from_slice(scanner.slice(value));
     }
 
-    fn finish(mut self, scanner: Scanner) -> bool {
-        self.flush(scanner);
+    fn finish(mut self) -> bool {
         if !self.renamed.is_empty() {
             self.separate();
             self.body.extend_from_slice(&self.renamed);
@@ -324,8 +325,8 @@ impl Fields<'_> {
 /// Whether the service reserves this name. Few are escaped, or begin like those that are reserved.
 #[inline(always)]
 fn reserved(scanner: Scanner, key: StringToken) -> bool {
-    let initial = RESERVED.first();
-    let unlike = !key.escaped && scanner.slice(key.span).get(1) != initial;
+    let initial = RESERVED.first().copied();
+    let unlike = !key.escaped && scanner.byte(key.span.start + 1) != initial;
     !unlike && name(scanner, key).starts_with(RESERVED)
 }
 
