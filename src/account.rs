@@ -136,7 +136,8 @@ impl Account {
                 response_limit,
                 deadline,
             })?;
-            if let Some(bearer) = bearer.filter(|_| !response.ok()) {
+            // A success may tell of failures, too.
+            if let Some(bearer) = bearer {
                 response.conceal(bearer);
             }
             Ok(response)

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// What is told of a login that fails.
 pub fn login_answer(status: u16, body: &str, secret: &str) -> Result<(), String> {
     let secret = Secret::new(secret.to_owned());
-    let answer = auth::read(Response::with(status, body), Some(&secret));
+    let answer = auth::read(Response::with(status, body), &[Some(&secret)]);
     answer
         .map(|_| ())
         .map_err(|attempt| attempt.error.to_string())

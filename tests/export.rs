@@ -3,6 +3,7 @@
 
 mod support;
 
+use mona::client::Client;
 use mona::status::Status;
 use serde_json::{Value, json};
 use support::*;
@@ -237,6 +238,65 @@ fn an_unknown_sampling_config_makes_no_client() {
     );
 }
 
+/// What the log said, as events.
+fn logged(client: &Client) -> Vec<String> {
+    let mut records = Vec::new();
+    while let (_, event) = client.poll(0)
+        && event.status == Status::Ok
+    {
+        records.push(document(&event)["message"].as_str().unwrap().to_owned());
+    }
+    records
+}
+
+#[test]
+fn messages_that_failed_are_logged_and_no_others() {
+    let named = json!({"failed": 1, "failure_reasons": {"1": "bad"}});
+    let sandbox = canned(json!([
+        {"path": "/export", "times": 1, "status": 400, "json": named},
+        {"path": "/export", "status": 500, "json": {}},
+    ]));
+    let changes = json!({"should_log_failed_messages": true, "log_events": "error"});
+    let client = client(&config(&sandbox, changes));
+    // The third is empty, so that it is not sent.
+    let message = |fields: &str| format!(r#"{{"message":{fields},"contextClass":"C"}}"#);
+    let [one, two] = [r#"{"a":1}"#, r#"{"a":2}"#].map(message);
+    let messages = format!("[{one},{two},{}]", message("{}"));
+    for expected in [
+        vec![format!("Failed message 1: {two}")],
+        vec![
+            format!("Failed message 0: {one}"),
+            format!("Failed message 1: {two}"),
+        ],
+    ] {
+        client.export(&messages, None);
+        let mut records = logged(&client);
+        records.retain(|record| record.starts_with("Failed message"));
+        assert_eq!(records, expected);
+    }
+}
+
+#[test]
+fn the_older_name_of_the_timestamp_is_warned_of_once_a_call_where_that_is_wanted() {
+    let older = r#"{"message":{"a":1},"contextClass":"C","exportTimestamp":1}"#;
+    let newer = older.replace("exportTimestamp", "sendTimestamp");
+    let sandbox = canned(json!([]));
+    for (wanted, message, warnings) in [
+        (true, older, 2),
+        (true, newer.as_str(), 0),
+        (false, older, 0),
+    ] {
+        let changes = json!({"enable_deprecation_warnings_on_export_timestamp": wanted, "log_events": "warning"});
+        let client = client(&config(&sandbox, changes));
+        let messages = format!("[{message},{message}]");
+        client.export(&messages, None);
+        client.enqueue(&messages, None, true);
+        let mut records = logged(&client);
+        records.retain(|record| record.contains("deprecated"));
+        assert_eq!(records.len(), warnings, "{records:?}");
+    }
+}
+
 #[test]
 fn a_closed_client_refuses_calls() {
     let sandbox = sandbox();
@@ -252,14 +312,15 @@ fn a_closed_client_refuses_calls() {
 #[test]
 fn closing_waits_no_longer_than_it_is_told() {
     let sandbox =
-        canned(json!({"path": "/export", "times": 1, "body": "{}", "slow_ms_per_byte": 60_000}));
-    let client = client(&config(&sandbox, json!({})));
+        canned(json!({"path": "/export", "times": 1, "body": "{}", "slow_ms_per_byte": 3_600_000}));
+    let client = client(&config(&sandbox, json!({"request_timeout_ms": 3_600_000})));
     std::thread::scope(|scope| {
-        let call = scope.spawn(|| client.export(MESSAGE, Some(r#"{"timeout_ms":1500}"#)));
+        let call = scope.spawn(|| client.export(MESSAGE, None));
         assert!(sandbox.wait_for_requests(2, PATIENCE));
         assert_eq!(client.close(0).status, Status::Timeout);
         assert_eq!(client.close(1).status, Status::Timeout);
-        assert_eq!(document(&call.join().unwrap())["error_kind"], "timeout");
+        sandbox.set_up(false);
+        assert_eq!(document(&call.join().unwrap())["error_kind"], "connection");
         assert_eq!(client.close(0).status, Status::Ok);
     });
 }

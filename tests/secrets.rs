@@ -35,6 +35,11 @@ fn child_that_logs_everything() {
             client.export("[", None),
             client.service_call("get_config", "{}", None),
             client.service_call("get_nothing", "{}", None),
+            client.service_call(
+                "upload_config",
+                r#"{"config":{},"commit_message":"m"}"#,
+                None,
+            ),
             client.enqueue(MESSAGE, None, true),
             client.flush(100),
             client.statistics(),
@@ -56,7 +61,7 @@ fn secret_token() -> Value {
 
 /// Servers that fail in every way, some quoting what they were sent.
 fn servers() -> Vec<Sandbox> {
-    let quoting = json!({"errors": [format!("secret {CANARY}-secret is wrong")]});
+    let quoting = json!({"errors": [format!("secret {CANARY}-secret of {CANARY}-key is wrong")]});
     // Error texts are cut off somewhere: never within a secret, whose beginning would remain.
     let late =
         |before: usize| json!({"errors": [format!("{}{CANARY}-secret", "x".repeat(before))]});
@@ -74,13 +79,17 @@ fn servers() -> Vec<Sandbox> {
     .into()
 }
 
-/// A server that quotes the token.
-fn echo() -> Sandbox {
+/// A server that quotes the token and the author with this status, which may be that of a success.
+fn echo(status: u16) -> Sandbox {
     let token = format!("{CANARY}-manual");
     let said = json!({"topLevelError": format!("no: {token}"), "error_message": [token]});
-    canned(
-        json!([{"path": "/export", "status": 400, "json": said}, {"path": "/configs", "status": 500, "json": said}]),
-    )
+    let author = format!("author {CANARY}-key is nobody");
+    let unknown = json!({"error_message": author, "issues": [author]});
+    canned(json!([
+        {"path": "/export", "status": status, "json": said},
+        {"path": "/configs", "status": status, "json": said},
+        {"path": "/upload_config", "status": status, "json": unknown},
+    ]))
 }
 
 /// What is in all files of a folder.
@@ -97,13 +106,17 @@ fn bytes_below(folder: &Path) -> Vec<u8> {
 #[test]
 fn no_secret_is_ever_printed_or_kept() {
     let servers = servers();
-    let secrets = json!({"secret": format!("{CANARY}-secret"), "user_id": "u", "should_log_failed_messages": true, "logging_level": "DEBUG"});
+    let secrets = json!({"api_key": format!("{CANARY}-key"), "secret": format!("{CANARY}-secret"), "user_id": "u", "should_log_failed_messages": true, "logging_level": "DEBUG"});
     let mut configs: Vec<_> = servers
         .iter()
         .map(|server| config(server, secrets.clone()))
         .collect();
-    let echo = echo();
-    configs.push(config(&echo, json!({"access_token": format!("{CANARY}-manual"), "user_id": "u", "logging_level": "DEBUG"})));
+    let echoes = [200, 400, 500].map(echo);
+    for echo in &echoes {
+        let changes = json!({"access_token": format!("{CANARY}-manual"), "api_key": format!("{CANARY}-key"), "user_id": "u",
+            "logging_level": "DEBUG"});
+        configs.push(config(echo, changes));
+    }
     configs.push(config(
         &servers[0],
         json!({"access_token": format!("{CANARY}\u{1}"), "user_id": "u", "logging_level": "DEBUG"}),

@@ -76,7 +76,12 @@ impl Server {
             tokio::select! {
                 changed = up.changed() => match changed {
                     Err(_) => return,
-                    Ok(()) if *up.borrow_and_update() => listener = listen(address).ok(),
+                    Ok(()) if *up.borrow_and_update() => {
+                        // It may listen already: where it was down and up again before this looked.
+                        if listener.is_none() {
+                            listener = listen(address).ok();
+                        }
+                    }
                     Ok(()) => {
                         listener = None;
                         connections.shutdown().await;

@@ -322,3 +322,12 @@ fn a_sandbox_that_is_down_refuses_and_comes_back_on_its_port() {
     }
     assert_eq!(get(&sandbox, "/nowhere").status, 404);
 }
+
+#[test]
+fn a_sandbox_that_is_up_stays_so_when_it_is_told_to_be() {
+    let sandbox = start();
+    for _ in 0..100 {
+        sandbox.set_up(true);
+        assert_eq!(get(&sandbox, "/nowhere").status, 404);
+    }
+}

@@ -46,13 +46,13 @@ pub fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
     text
 }
 
-/// Asks for a token. `secret` never shows in an error, should the server quote it.
+/// Asks for a token. None of `secrets` shows in an error, should the server quote it.
 pub fn ask(
     context: &Context,
     url: &str,
     content_type: &'static str,
     body: Zeroizing<Vec<u8>>,
-    secret: Option<&Secret>,
+    secrets: &[Option<&Secret>],
 ) -> Result<Token, Attempt> {
     let request = Request {
         server: SERVER,
@@ -64,18 +64,20 @@ pub fn ask(
         deadline: context.deadline,
     };
     match context.transport.post(request) {
-        Ok(response) => read(response, secret),
+        Ok(response) => read(response, secrets),
         Err(error) => Err(Attempt::failed(&error.to_string(), error.retriable())),
     }
 }
 
 /// The token of an answer, whose memory is cleared.
-pub fn read(mut response: Response, secret: Option<&Secret>) -> Result<Token, Attempt> {
+pub fn read(mut response: Response, secrets: &[Option<&Secret>]) -> Result<Token, Attempt> {
     let answered = token(&response);
     response.erase();
     answered.map_err(|(said, repeat)| {
         // In this order: the part of a secret that is cut off at the end would not be recognised.
-        let said = secret.and_then(|s| s.conceal_in(&said)).unwrap_or(said);
+        let said = secrets.iter().flatten().fold(said, |said, secret| {
+            secret.conceal_in(&said).unwrap_or(said)
+        });
         let said: String = said.chars().take(MAX_ERROR_TEXT).collect();
         Attempt::failed(&said, repeat)
     })

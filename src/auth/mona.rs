@@ -52,7 +52,7 @@ impl Authenticator for MonaLogin {
             &identity.login_url,
             JSON,
             json(&body),
-            identity.secret.as_ref(),
+            &[identity.api_key.as_ref(), identity.secret.as_ref()],
         )
     }
 
@@ -62,7 +62,7 @@ impl Authenticator for MonaLogin {
         let body = Refresh {
             refresh_token: refresh.reveal(),
         };
-        Some(ask(context, url, JSON, json(&body), Some(refresh)))
+        Some(ask(context, url, JSON, json(&body), &[Some(refresh)]))
     }
 
     fn renewable(&self) -> bool {

@@ -46,7 +46,7 @@ impl Authenticator for ClientCredentials {
             &identity.login_url,
             FORM,
             Zeroizing::new(form.finish().into_bytes()),
-            identity.secret.as_ref(),
+            &[identity.api_key.as_ref(), identity.secret.as_ref()],
         )
     }
 

@@ -56,6 +56,16 @@ pub enum Need<'a> {
     Refused(&'a Arc<Token>),
 }
 
+impl Need<'_> {
+    /// What is left to be done by one who waited for another's attempt: not to make the same again.
+    fn after_another(self) -> Self {
+        match self {
+            Need::First => Need::Call,
+            other => other,
+        }
+    }
+}
+
 impl Session {
     pub(super) fn private(authenticator: Box<dyn Authenticator>) -> Arc<Session> {
         Arc::new(Session {
@@ -120,7 +130,7 @@ impl Session {
     }
 
     /// A token that can be used now. Waits for the network only where there is none.
-    pub fn token(&self, context: &Context, need: Need) -> Result<Arc<Token>, Error> {
+    pub fn token(&self, context: &Context, mut need: Need) -> Result<Arc<Token>, Error> {
         let mut state = lock(&self.state);
         loop {
             state.forget_refused(need);
@@ -141,6 +151,7 @@ impl Session {
                 return Err(out_of_time(super::SERVER));
             };
             state = self.wait(state, left);
+            need = need.after_another();
         }
     }
 
@@ -245,15 +256,18 @@ impl State {
     }
 
     fn fail(&mut self, error: &Error) {
-        let doubled = FIRST_BACK_OFF * (1 << self.failures.min(5));
-        // Jitter, so that a thousand processes do not come back at once.
-        let wait = doubled
-            .min(LONGEST_BACK_OFF)
-            .mul_f64(0.5 + random::unit() / 2.0);
+        self.retry_at = Some(Instant::now() + back_off(self.failures));
         self.failures += 1;
         self.failure = Some(error.clone());
-        self.retry_at = Some(Instant::now() + wait);
     }
+}
+
+/// How long to wait after so many failures before the last. With jitter, so that a thousand processes do not come back at once.
+fn back_off(failures: u32) -> Duration {
+    let doubled = FIRST_BACK_OFF * (1 << failures.min(5));
+    doubled
+        .min(LONGEST_BACK_OFF)
+        .mul_f64(0.5 + random::unit() / 2.0)
 }
 
 /// Ends a flight, however it ended.

@@ -68,6 +68,7 @@ fn after_a_failure_the_next_login_waits_for_the_back_off() {
     let session = Session::private(authenticator);
     script.send(Err("first")).unwrap();
     assert_eq!(ask(&session, Need::Call).unwrap_err(), "first");
+    lock(&session.state).retry_at = Some(Instant::now() + Duration::from_secs(3600));
     assert_eq!(ask(&session, Need::Call).unwrap_err(), "first");
     script.send(Err("second")).unwrap();
     end_back_off(&session);
@@ -89,14 +90,19 @@ fn a_new_client_does_not_wait_for_the_back_off() {
 }
 
 #[test]
+fn who_waited_for_anothers_attempt_has_tried() {
+    assert!(matches!(Need::First.after_another(), Need::Call));
+    let token = Arc::new(Token::none());
+    let refused = Need::Refused(&token).after_another();
+    assert!(matches!(refused, Need::Refused(_)));
+}
+
+#[test]
 fn the_back_off_doubles_from_two_seconds_to_a_minute() {
-    let mut state = State::default();
-    for ceiling in [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
-        state.fail(&Error::Closed);
-        let wait = state.retry_at.unwrap() - Instant::now();
-        let wait = wait.as_secs_f64();
+    for (failures, ceiling) in (0..).zip([2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]) {
+        let wait = back_off(failures).as_secs_f64();
         assert!(
-            wait <= ceiling && wait > ceiling * 0.45,
+            (ceiling * 0.5..=ceiling).contains(&wait),
             "{wait} of {ceiling}"
         );
     }

@@ -35,7 +35,8 @@ impl Secret {
 
     /// A text of another's, without this secret should it quote it: as it is, as a part of JSON, or of a form.
     pub fn conceal_in(&self, text: &str) -> Option<String> {
-        if self.is_empty() {
+        // Most texts are short, and no spelling is shorter than the secret.
+        if self.is_empty() || text.len() < self.reveal().len() {
             return None;
         }
         let json = Zeroizing::new(serde_json::to_string(self.reveal()).unwrap_or_default());

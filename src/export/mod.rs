@@ -65,14 +65,7 @@ impl Exporter<'_> {
             send_timestamp: self.config.use_send_timestamp_field,
         };
         let mut staged = stage.run(messages)?;
-        if staged.export_timestamp_used
-            && self.config.enable_deprecation_warnings_on_export_timestamp
-        {
-            self.logger.log(
-                Level::Warning,
-                "exportTimestamp is deprecated: use sendTimestamp",
-            );
-        }
+        warn_of_older_timestamp(self.config, self.logger, &staged);
         match self.send(&mut staged, options) {
             Ok(verdict) => Ok(self.report(&staged, verdict, messages)),
             Err(error) => Ok(self.lost(&staged, &error)),
@@ -118,7 +111,7 @@ impl Exporter<'_> {
         };
         self.logger.log(Level::Error, &error);
         if self.config.should_log_failed_messages {
-            self.log_failed(&verdict.reasons, messages);
+            self.log_failed(&verdict.reasons, &staged, messages);
         }
         Answer::new(failed(Family::Export, self.config), &document)
     }
@@ -142,16 +135,32 @@ impl Exporter<'_> {
         Answer::new(status_of(error, Family::Export, self.config), &document)
     }
 
-    /// Writes the failed messages to the log, those only.
-    fn log_failed(&self, reasons: &Reasons, messages: &str) {
-        for (index, message) in text::elements(messages).enumerate() {
-            if reasons.names(index) {
-                self.logger.log(
-                    Level::Error,
-                    format_args!("Failed message {index}: {message}"),
-                );
+    /// Writes the failed messages to the log: those that are named, or all that were sent where none is.
+    fn log_failed(&self, reasons: &Reasons, staged: &Staged, messages: &str) {
+        if !self.logger.enabled(Level::Error) {
+            return;
+        }
+        let sent = || staged.indices.iter().map(|index| *index as usize).collect();
+        let mut failed = vec![false; staged.given()];
+        for index in reasons.indices().unwrap_or_else(sent) {
+            if let Some(failed) = failed.get_mut(index) {
+                *failed = true;
             }
         }
+        for ((index, message), failed) in text::elements(messages).enumerate().zip(failed) {
+            if failed {
+                let text = format_args!("Failed message {index}: {message}");
+                self.logger.log(Level::Error, text);
+            }
+        }
+    }
+}
+
+/// Logs once for a call that used the older name of the timestamp, where that is wanted.
+pub fn warn_of_older_timestamp(config: &Config, logger: &Logger, staged: &Staged) {
+    if staged.export_timestamp_used && config.enable_deprecation_warnings_on_export_timestamp {
+        let text = "exportTimestamp is deprecated: use sendTimestamp";
+        logger.log(Level::Warning, text);
     }
 }
 

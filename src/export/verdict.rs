@@ -188,12 +188,13 @@ impl Reasons {
         }
     }
 
-    /// Whether the message of this index failed.
-    pub fn names(&self, index: usize) -> bool {
-        match self {
-            Reasons::ByMessage(members) => members.get(&index.to_string()).is_some(),
-            _ => true,
-        }
+    /// The messages that are named; `None` where none is.
+    pub fn indices(&self) -> Option<Vec<usize>> {
+        let Reasons::ByMessage(Members(entries)) = self else {
+            return None;
+        };
+        let named = entries.iter().filter_map(|(key, _)| key.parse().ok());
+        Some(named.collect())
     }
 }
 

@@ -36,7 +36,7 @@ impl Sampling {
             .get(class)
             .copied()
             .unwrap_or(self.default_rate);
-        if !(0.0..1.0).contains(&rate) {
+        if rate <= 0.0 || rate >= 1.0 {
             return rate >= 1.0;
         }
         let position = match id.filter(|id| !id.is_empty()) {
@@ -91,10 +91,13 @@ mod tests {
     #[test]
     fn rates_of_all_and_of_none_hold_with_and_without_an_id() {
         let mut sampling = Sampling::default();
-        sampling.class_rates.insert("NONE".into(), -1.0);
+        sampling.class_rates.insert("LESS".into(), -1.0);
+        sampling.class_rates.insert("NONE".into(), 0.0);
         sampling.class_rates.insert("ALL".into(), 1.0);
-        for id in [None, Some(""), Some("a")] {
-            assert!(sampling.keep("ALL", id) && !sampling.keep("NONE", id));
+        assert_eq!(bucket("5582486"), 0.0);
+        for id in [None, Some(""), Some("a"), Some("5582486")] {
+            assert!(sampling.keep("ALL", id));
+            assert!(!sampling.keep("NONE", id) && !sampling.keep("LESS", id));
         }
     }
 

@@ -5,6 +5,7 @@ use crate::account::Account;
 use crate::answer::{Answer, Failure, failed, status_of};
 use crate::config::Config;
 use crate::error::Error;
+use crate::export::warn_of_older_timestamp;
 use crate::factors::Factors;
 use crate::log::Logger;
 use crate::message::{Completion, Stage, Staged};
@@ -63,6 +64,7 @@ impl Enqueuer<'_> {
             send_timestamp: self.config.use_send_timestamp_field,
         };
         let staged = stage.run(messages)?;
+        warn_of_older_timestamp(self.config, self.logger, &staged);
         if !staged.rejected.is_empty() {
             return Ok(self.rejected(&staged));
         }

@@ -148,7 +148,9 @@ impl Caller<'_> {
     }
 
     fn failure(&self, error: &Error, issues: Option<&RawValue>) -> Answer {
-        let mut text = error.to_string();
+        let mut text = self.without_key(error.to_string());
+        let issues = issues.map(|issues| self.without_key(issues.get().to_owned()));
+        let issues = issues.and_then(|issues| RawValue::from_string(issues).ok());
         if !self.account.authenticated() && !matches!(error, Error::InvalidArgument { .. }) {
             text.push_str(
                 " (the client does not authenticate, which Mona must have allowed for the account)",
@@ -165,9 +167,15 @@ impl Caller<'_> {
             success: false,
             data: None,
             failure: Failure::new(error, &text),
-            issues,
+            issues: issues.as_deref(),
         };
         Answer::new(status, &document)
+    }
+
+    /// A service's words without the API key, which it is sent as the author of a configuration.
+    fn without_key(&self, said: String) -> String {
+        let key = self.config.api_key.as_ref();
+        key.and_then(|key| key.conceal_in(&said)).unwrap_or(said)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Figures, not promises: `cargo test --release -p mona --lib spool::tests::speed -- --ignored --nocapture`.
+//! Figures, not promises: `cargo test --release -p mona-core --lib spool::tests::speed -- --ignored --nocapture`.
 #![forbid(unsafe_code)]
 
 use super::*;
