@@ -29,8 +29,8 @@ pub struct Client {
 struct Parts {
     logger: Logger,
     account: Arc<Account>,
-    factors: Factors,
-    older_paths: OlderPaths,
+    factors: Arc<Factors>,
+    older_paths: Arc<OlderPaths>,
     queue: Arc<Queue>,
     events: Arc<Events>,
     gate: Gate,
@@ -84,6 +84,10 @@ impl Client {
                 let status = status_of(&error, Family::Authentication, &client.config);
                 let stillborn = (status as i32) < 0;
                 let status = if stillborn { status } else { Status::Ok };
+                if stillborn {
+                    // Its spool has threads already.
+                    client.close(0);
+                }
                 (
                     (!stillborn).then_some(client),
                     Answer::failure(status, &error),
@@ -96,10 +100,12 @@ impl Client {
     /// and the token is kept.
     fn parts(&self) -> Result<&Parts, Error> {
         let parts = self.parts.get(|inherited| {
-            let gate = match inherited {
-                Some(Ok(parents)) => parents.gate.inherited(),
-                _ => Gate::default(),
-            };
+            let parents = inherited.and_then(|parents| parents.as_ref().ok());
+            let gate = parents.map_or_else(Gate::default, |parents| parents.gate.inherited());
+            let factors = parents.map_or_else(
+                || Factors::new(&self.config),
+                |parents| parents.factors.inherited(&self.config),
+            );
             let limits = asynchronous::limits(&self.config);
             let events = if gate.closed() {
                 Events::closed(limits)
@@ -117,8 +123,8 @@ impl Client {
                     Reporter::new(&self.config, events.clone()),
                 )?,
                 account,
-                factors: Factors::new(&self.config),
-                older_paths: OlderPaths::default(),
+                factors: Arc::new(factors),
+                older_paths: Arc::default(),
                 events,
                 gate,
             })
@@ -154,6 +160,7 @@ impl Client {
     }
 
     pub fn is_active(&self) -> bool {
+        fork::catch_up();
         self.parts()
             .is_ok_and(|parts| !parts.gate.closed() && parts.account.active())
     }
@@ -244,6 +251,7 @@ impl Client {
 
     /// Ends one poll that waits, or the next one that would.
     pub fn wake(&self) {
+        fork::catch_up();
         if let Ok(parts) = self.parts() {
             parts.events.wake();
         }
@@ -285,6 +293,7 @@ impl Client {
     }
 
     pub fn statistics(&self) -> Answer {
+        fork::catch_up();
         let mut members = match self.parts() {
             Ok(parts) => parts.queue.statistics(),
             Err(error) => return Answer::failure(Status::Internal, &error),
@@ -342,6 +351,7 @@ impl Client {
             account: &parts.account,
             logger: &parts.logger,
             factors: &parts.factors,
+            older_paths: &parts.older_paths,
             queue: &parts.queue,
             wanted,
         }

@@ -39,6 +39,10 @@ pub enum Error {
     UnexpectedResponse(String),
     #[error("The background queue has no room for this call's messages: none was accepted")]
     QueueFull,
+    #[error(
+        "This call alone has more than the queue may hold (queue.max_messages, queue.max_bytes): no message was accepted"
+    )]
+    LargerThanQueue,
     #[error("Too many asynchronous calls are not collected yet: this one was not started")]
     TooManyCalls,
     #[error("No event came in time")]
@@ -84,7 +88,7 @@ impl Error {
             Error::Redirect { .. } => "redirect",
             Error::ResponseTooLarge { .. } => "response_too_large",
             Error::UnexpectedResponse(_) => "unexpected_response",
-            Error::QueueFull | Error::TooManyCalls => "queue_full",
+            Error::QueueFull | Error::LargerThanQueue | Error::TooManyCalls => "queue_full",
             Error::NoEvent => "no_event",
             Error::Storage(_) => "storage",
             Error::Closed => "closed",

@@ -12,8 +12,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// An export waits this long for new factors at most.
+/// A call waits this long for new factors at most.
 const PATIENCE_MS: u64 = 5_000;
+
+/// How long after a failure they are fetched again, if that is sooner than when they would have become old.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// The sampling that a client applies.
 pub struct Factors {
@@ -60,11 +63,29 @@ impl Factors {
         }
     }
 
-    /// The sampling to apply now. Fetches it first where that is due; a failure leaves what there was, and
-    /// the next try waits as long as after a success.
+    /// For a forked child: as its parent knew them, if nobody was changing them just then.
+    pub fn inherited(&self, config: &Config) -> Self {
+        let own = Factors::new(config);
+        let parents = self.kept.as_ref().and_then(|kept| kept.try_lock().ok());
+        if let (Some(own), Some(parents)) = (&own.kept, parents) {
+            *lock(own) = Kept {
+                sampling: parents.sampling.clone(),
+                due: parents.due,
+            };
+        }
+        own
+    }
+
+    /// The sampling to apply now. Fetches it first where that is due; a failure leaves what there was.
     pub fn current(&self, caller: &Caller, deadline: Deadline) -> Arc<Sampling> {
+        self.renew(caller, deadline);
+        self.known()
+    }
+
+    /// Fetches the factors where that is due.
+    pub fn renew(&self, caller: &Caller, deadline: Deadline) {
         if !self.begin_fetch() {
-            return self.known();
+            return;
         }
         if let Err(error) = self.fetch(caller, deadline) {
             caller.logger.log(
@@ -72,10 +93,15 @@ impl Factors {
                 format_args!("Sampling factors stay as they were: {error}"),
             );
         }
-        self.known()
     }
 
-    /// Whether a fetch is due; if so it is the caller's to make, and nobody else's.
+    /// Whether they are too old.
+    pub fn due(&self) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| lock(kept).due <= Instant::now())
+    }
+
+    /// Whether a fetch is due; if so it is the caller's to make, and nobody else's for a while.
     fn begin_fetch(&self) -> bool {
         let Some(kept) = &self.kept else {
             return false;
@@ -83,7 +109,7 @@ impl Factors {
         let mut kept = lock(kept);
         let due = kept.due <= Instant::now();
         if due {
-            kept.due = Instant::now() + self.max_age;
+            kept.due = Instant::now() + self.max_age.min(AGAIN);
         }
         due
     }

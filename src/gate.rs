@@ -1,10 +1,8 @@
 //! Counts the calls under way, so that closing can refuse new ones and wait for the rest.
 #![forbid(unsafe_code)]
 
-use crate::sync::{Deadline, lock};
+use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
 
 /// Set in the count of those inside when the gate is closed.
 const CLOSED: usize = 1 << (usize::BITS - 1);
@@ -24,6 +22,10 @@ pub struct Pass<'a>(&'a Gate);
 impl Gate {
     /// Lets a call in, unless the gate is closed.
     pub fn enter(&self) -> Option<Pass<'_>> {
+        // Whoever closes it does not wait for those who come too late.
+        if self.closed() {
+            return None;
+        }
         let before = self.inside.fetch_add(1, SeqCst);
         let pass = Pass(self);
         (before & CLOSED == 0).then_some(pass)
@@ -46,11 +48,10 @@ impl Gate {
         let mut leaving = lock(&self.leaving);
         self.inside.fetch_or(CLOSED, SeqCst);
         while self.inside.load(SeqCst) != CLOSED {
-            let Some(left) = deadline.left(Duration::from_secs(3600)) else {
+            if deadline.passed() {
                 return false;
-            };
-            let woken = self.left.wait_timeout(leaving, left);
-            leaving = woken.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            leaving = wait(&self.left, leaving, deadline);
         }
         true
     }

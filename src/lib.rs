@@ -20,6 +20,7 @@ pub use mona_message as message;
 mod account;
 mod asynchronous;
 mod auth;
+mod clock;
 mod environment;
 mod events;
 mod export;

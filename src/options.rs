@@ -1,9 +1,9 @@
 //! The options of a call: a small JSON object.
 #![forbid(unsafe_code)]
 
+use crate::clock::now_ms;
 use crate::config::did_you_mean;
 use crate::error::Error;
-use crate::export::now_ms;
 use crate::sync::Deadline;
 use serde_json::{Map, Value};
 

@@ -73,6 +73,12 @@ impl Deadline {
         Deadline([self.0, other].into_iter().flatten().min())
     }
 
+    /// This deadline, or one so many milliseconds from now if that is later.
+    pub fn or_in(self, timeout_ms: u64) -> Self {
+        let Deadline(other) = Deadline::after(Some(timeout_ms));
+        Deadline(self.0.and_then(|at| Some(at.max(other?))))
+    }
+
     pub fn passed(self) -> bool {
         self.0.is_some_and(|at| at <= Instant::now())
     }

@@ -20,7 +20,7 @@ use answer::Attempt;
 use std::sync::Arc;
 
 /// The authentication server as messages name it.
-const SERVER: &str = "authentication server";
+pub const SERVER: &str = "authentication server";
 
 /// One way of getting access tokens.
 trait Authenticator: Send + Sync {

@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::log::{Later, Level, Logger};
 use crate::message::random;
-use crate::sync::{Deadline, lock};
+use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
 use crate::transport::{Transport, out_of_time};
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
@@ -147,17 +147,12 @@ impl Session {
                 drop(state);
                 return self.fly(context, old);
             }
-            let Some(left) = context.deadline.left(Duration::from_secs(3600)) else {
+            if context.deadline.passed() {
                 return Err(out_of_time(super::SERVER));
-            };
-            state = self.wait(state, left);
+            }
+            state = wait(&self.changed, state, context.deadline);
             need = need.after_another();
         }
-    }
-
-    fn wait<'s>(&self, state: MutexGuard<'s, State>, left: Duration) -> MutexGuard<'s, State> {
-        let woken = self.changed.wait_timeout(state, left);
-        woken.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Gets a token, by the old one if there is one, and tells those who wait.

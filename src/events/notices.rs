@@ -41,6 +41,10 @@ impl Events {
     /// Tells of something else than a call.
     pub fn notify(&self, document: String) {
         let mut state = lock(&self.state);
+        if state.closed {
+            // Whoever polls has been told that none will come.
+            return;
+        }
         let place = state.next_place();
         state.notices.push(place, document, self.limits.notices);
         state.show();

@@ -83,7 +83,12 @@ impl Events {
             state.leave();
         }
         let closed = state.closed;
+        let others_released = state.released > 0;
         drop(state);
+        if others_released {
+            // This one's time was up just when it was woken for another.
+            self.arrival.notify_one();
+        }
         if closed {
             // Perhaps nothing is left for the other polls, or this was the last of them.
             self.arrival.notify_all();

@@ -180,3 +180,12 @@ fn threads_are_started_as_they_are_needed() {
     end(&events);
     assert_eq!(threads(), 0);
 }
+
+#[test]
+fn nothing_is_told_after_the_end() {
+    let events = Events::new(LIMITS);
+    end(&events);
+    assert_eq!(events.poll(NOW()), Polled::Closed);
+    events.notify("late".into());
+    assert_eq!(events.poll(NOW()), Polled::Closed);
+}

@@ -14,7 +14,6 @@ use crate::options::Options;
 use crate::services::Caller;
 use crate::status::{Family, Status};
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 pub use verdict::{Reasons, Verdict};
 
 const OPTIONS: &[&str] = &["timeout_ms", "default_action", "filter_none_fields"];
@@ -111,7 +110,7 @@ impl Exporter<'_> {
         };
         self.logger.log(Level::Error, &error);
         if self.config.should_log_failed_messages {
-            self.log_failed(&verdict.reasons, &staged, messages);
+            self.log_failed(&verdict.reasons, staged, messages);
         }
         Answer::new(failed(Family::Export, self.config), &document)
     }
@@ -162,12 +161,4 @@ pub fn warn_of_older_timestamp(config: &Config, logger: &Logger, staged: &Staged
         let text = "exportTimestamp is deprecated: use sendTimestamp";
         logger.log(Level::Warning, text);
     }
-}
-
-/// Milliseconds since 1970.
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since
-        .map(|since| since.as_millis() as u64)
-        .unwrap_or_default()
 }

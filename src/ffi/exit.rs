@@ -2,9 +2,10 @@
 
 use super::guard::quiet;
 use crate::queue;
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBool;
 
-static REGISTERED: OnceCell<()> = OnceCell::new();
+/// Twice where two threads are first at once, which does no harm. A lock would stay held in a child that is forked meanwhile.
+static REGISTERED: OnceBool = OnceBool::new();
 
 /// Has what waits in memory delivered at the normal end of the program.
 pub fn watch() {
@@ -13,9 +14,10 @@ pub fn watch() {
             quiet((), queue::at_exit);
         }
         if cfg!(miri) {
-            return; // It knows no such handlers.
+            return true; // It knows no such handlers.
         }
         // SAFETY: the handler stays valid because the library is never unloaded, and no panic leaves it.
         unsafe { libc::atexit(at_exit) };
+        true
     });
 }

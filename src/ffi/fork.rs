@@ -5,9 +5,10 @@ use super::status::mona_status;
 use crate::fork;
 use crate::status::Status;
 use crate::transport;
-use once_cell::sync::OnceCell;
+use once_cell::race::OnceBool;
 
-static REGISTERED: OnceCell<()> = OnceCell::new();
+/// Twice where two threads are first at once, which does no harm. A lock would stay held in a child that is forked meanwhile.
+static REGISTERED: OnceBool = OnceBool::new();
 
 /// Has every child of this process begin with values of its own.
 pub fn watch() {
@@ -23,12 +24,13 @@ pub fn watch() {
             fork::in_child();
         }
         if cfg!(miri) {
-            return; // It knows no such handlers.
+            return true; // It knows no such handlers.
         }
         // SAFETY: in the child the handler only changes atomic numbers and closes descriptors, which is allowed
         // in a child of a process with threads; the handlers stay valid because the library is never unloaded.
         // Registering fails for want of memory only, and then a child is as it would be without.
         unsafe { libc::pthread_atfork(Some(before), Some(parent), Some(child)) };
+        true
     });
 }
 
@@ -38,7 +40,7 @@ pub fn watch() {
 ///     same. `MONA_ERROR_INTERNAL`.
 ///
 /// Waits for the requests of all clients that are under way, and lets none begin until `mona_after_fork_parent`. What it adds to
-/// the automatic handling: no thread of the library is in the system's resolver or its memory management when the process is copied; a login that is
+/// the automatic handling: no request is under way and no thread of the library is in the system's resolver when the process is copied; a login that is
 /// just under way comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
 /// Linux 5.9, or forbidden by a container) they are closed. What is enqueued stays in the queue. Calls that need a request wait in the meantime,
 /// within their time-outs.

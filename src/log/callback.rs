@@ -40,12 +40,14 @@ pub fn set(callback: Option<Arc<dyn Callback>>, lowest: i32) {
         std::mem::replace(&mut *place, callback)
     });
     // Outside of the lock, because the host's function may be called.
-    drop(last);
+    without_waiting(|| drop(last));
 }
 
 /// Has the callback called no more, without destroying it.
 pub fn silence() {
-    LOWEST.store(NONE, SeqCst);
+    let _ = LOWEST.fetch_update(SeqCst, SeqCst, |lowest| {
+        (lowest != NONE).then_some(NONE - 1)
+    });
 }
 
 /// Whether there is one, and if so, whether it wants records of this level.

@@ -19,12 +19,24 @@ pub fn acquit(state: &mut State, batch: &Batch) {
         0 => 0,
         _ => SUSPICIONS - 1,
     };
-    state.accused = match state.accused {
-        Accused::Overtaken(message) | Accused::Tried(message) if message != hash(batch) => {
-            Accused::Tried(message)
-        }
-        _ => Accused::Nobody,
+    let waits = |message| {
+        state
+            .buffer
+            .first()
+            .is_some_and(|first| hash(first) == message)
     };
+    match state.accused {
+        Accused::Overtaken(message) | Accused::Tried(message)
+            if message != hash(batch) && waits(message) =>
+        {
+            state.accused = Accused::Tried(message);
+            state.settled_ahead(batch.len() as u64, 1);
+        }
+        _ => {
+            state.accused = Accused::Nobody;
+            state.settled_in_order(batch.len() as u64);
+        }
+    }
 }
 
 /// Notes that a batch is too large, or one of its messages.

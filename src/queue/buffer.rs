@@ -91,6 +91,12 @@ impl Buffer {
         self.sealed.front().unwrap_or(&self.open).oldest_ms()
     }
 
+    /// The oldest batch, full or not.
+    pub fn first(&self) -> Option<&Batch> {
+        let first = self.sealed.front().unwrap_or(&self.open);
+        (!first.is_empty()).then_some(first)
+    }
+
     /// Takes the oldest batch, full or not.
     pub fn take(&mut self) -> Option<Batch> {
         let batch = match self.sealed.pop_front() {

@@ -5,10 +5,10 @@ use super::buffer::Load;
 use super::spool::{Message, Options, Spool, SpoolError, Sync};
 use super::state::State;
 use super::{FOREVER, Queue};
+use crate::clock::now_ms;
 use crate::config::{QueueConfig, SpoolSync};
 use crate::error::Error;
-use crate::export::now_ms;
-use crate::sync::{Deadline, lock};
+use crate::sync::{Deadline, lock, wait};
 use crate::thread;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -74,14 +74,15 @@ impl Queue {
                 Ok(()) => break,
                 Err(SpoolError::Full { reason }) => {
                     let patience = || Deadline::after(Some(self.patience_ms()));
-                    let Some(left) = deadline.get_or_insert_with(patience).left(FOREVER) else {
+                    let deadline = *deadline.get_or_insert_with(patience);
+                    if deadline.passed() {
                         state.counters.refused += new.messages;
                         state.full = true;
                         state.last_error = Some(format!("The spool is full: {reason}"));
                         return Err(Error::QueueFull);
-                    };
+                    }
                     if state.counters.settled() == settled {
-                        state = self.wait_for_progress(state, left);
+                        state = wait(&self.progress, state, deadline);
                     }
                     if state.closed() {
                         return Err(Error::Closed);

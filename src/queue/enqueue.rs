@@ -11,6 +11,7 @@ use crate::log::Logger;
 use crate::message::{Completion, Stage, Staged};
 use crate::options::Options;
 use crate::raw::{self, Members};
+use crate::services::OlderPaths;
 use crate::status::{Family, Status};
 use serde::Serialize;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ const OPTIONS: &[&str] = &["default_action", "filter_none_fields"];
 
 /// What enqueueing needs of its client.
 pub struct Enqueuer<'a> {
-    pub config: &'a Config,
+    pub config: &'a Arc<Config>,
     pub account: &'a Arc<Account>,
     pub logger: &'a Logger,
-    pub factors: &'a Factors,
+    pub factors: &'a Arc<Factors>,
+    pub older_paths: &'a Arc<OlderPaths>,
     pub queue: &'a Arc<Queue>,
     /// Whether the caller wants the document of a success.
     pub wanted: bool,
@@ -50,6 +52,10 @@ impl Enqueuer<'_> {
     fn try_enqueue(&self, messages: &str, options: Option<&str>) -> Result<Answer, Error> {
         let options = Options::read(options, OPTIONS)?;
         let filter = options.filter_none_fields;
+        if self.factors.due() {
+            self.queue
+                .want_factors(|queue| self.delivery().start(queue))?;
+        }
         let sampling = self.factors.known();
         let stage = Stage {
             filter_none_fields: filter.unwrap_or(self.config.filter_none_fields_on_export),
@@ -63,7 +69,8 @@ impl Enqueuer<'_> {
             }),
             send_timestamp: self.config.use_send_timestamp_field,
         };
-        let staged = stage.run(messages)?;
+        let mut staged = stage.run(messages)?;
+        self.reject_large(&mut staged);
         warn_of_older_timestamp(self.config, self.logger, &staged);
         if !staged.rejected.is_empty() {
             return Ok(self.rejected(&staged));
@@ -85,6 +92,20 @@ impl Enqueuer<'_> {
             failure: Failure::none(),
         };
         Ok(Answer::new(Status::Ok, &document))
+    }
+
+    fn reject_large(&self, staged: &mut Staged) {
+        let most = self.config.queue.max_message_bytes as usize;
+        let messages = staged.indices.iter().zip(staged.messages());
+        let large: Vec<_> = messages
+            .filter(|(_, message)| message.len() > most)
+            .map(|(index, message)| {
+                let bytes = message.len();
+                let reason = format!("{bytes} bytes, more than queue.max_message_bytes ({most})");
+                (*index, reason)
+            })
+            .collect();
+        staged.rejected.extend(large);
     }
 
     /// A message that cannot be one: nothing of the call is accepted.
@@ -111,9 +132,11 @@ impl Enqueuer<'_> {
     /// What the thread that delivers needs.
     pub fn delivery(&self) -> Delivery {
         Delivery {
+            config: self.config.clone(),
             account: self.account.clone(),
             logger: self.logger.clone(),
-            sample_config_name: self.config.sampling_config_name.clone(),
+            factors: self.factors.clone(),
+            older_paths: self.older_paths.clone(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The normal end of a program whose clients were not closed: what waits in memory is delivered in the time there is.
 #![forbid(unsafe_code)]
 
+use super::Queue;
 use super::state::State;
-use super::{FOREVER, Queue};
 use crate::fork::{self, PerProcess};
 use crate::log;
-use crate::sync::{Deadline, Mutex, MutexGuard, lock, must_not_wait};
+use crate::sync::{Deadline, Mutex, MutexGuard, lock, must_not_wait, wait};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,11 +20,11 @@ static USED: PerProcess<Mutex<Vec<Weak<Queue>>>> = PerProcess::new();
 /// To be called when the process ends by `exit` or a return from `main`.
 pub fn at_exit() {
     fork::catch_up();
+    // The runtime that the host's function belongs to may have ended by now.
+    log::callback::silence();
     let Some(used) = USED.current().filter(|_| !must_not_wait()) else {
         return;
     };
-    // The runtime that the host's function belongs to may have ended by now.
-    log::callback::silence();
     let queues: Vec<Arc<Queue>> = match locked(used) {
         Some(used) => used.iter().filter_map(Weak::upgrade).collect(),
         None => return,
@@ -81,10 +81,10 @@ impl Queue {
             return;
         };
         while !state.finished {
-            let Some(left) = deadline.left(FOREVER) else {
+            if deadline.passed() {
                 return;
-            };
-            state = self.wait_for_progress(state, left);
+            }
+            state = wait(&self.progress, state, deadline);
         }
     }
 }

@@ -35,18 +35,22 @@ pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;
-use crate::sync::{Deadline, lock};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, wait};
 use batch::UPKEEP;
 use buffer::Load;
 use endpoint::Endpoint;
 use spool::Spool;
 use state::State;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Longer than any wait that somebody will see the end of.
 const FOREVER: Duration = Duration::from_secs(3600);
+
+/// How long closing waits for threads to end that have nothing more to do, at least, and how often it looks.
+const END_PATIENCE_MS: u64 = 200;
+const END_PAUSE: Duration = Duration::from_micros(200);
 
 /// What a closed queue did not deliver.
 pub struct Undelivered {
@@ -109,13 +113,26 @@ impl Queue {
     ) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = lock(&self.state);
         if !state.started && !state.closed() {
+            // Tried again by the next call where one of the two fails.
+            if state.flusher.is_none() {
+                state.flusher = self.start_flushing()?;
+            }
             state.thread = Some(start(self.clone())?);
             state.started = true;
-            state.flusher = self.start_flushing()?;
             state.endpoint.join(self);
             self.mark_used();
         }
         Ok(state)
+    }
+
+    /// Has the thread that delivers renew the sampling factors.
+    pub fn want_factors(
+        self: &Arc<Self>,
+        start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
+    ) -> Result<(), Error> {
+        self.start(start)?.factors_wanted = true;
+        self.work.notify_one();
+        Ok(())
     }
 
     /// Wakes the thread that delivers, which looks anew at what it waits for.
@@ -130,7 +147,7 @@ impl Queue {
         messages: impl Iterator<Item = &'m [u8]> + Clone,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<(), Error> {
-        let new = self.weigh(messages.clone())?;
+        let new = weigh(messages.clone());
         let state = self.start(start)?;
         if state.closed() {
             return Err(Error::Closed);
@@ -154,25 +171,6 @@ impl Queue {
         Ok(())
     }
 
-    fn weigh<'m>(&self, messages: impl Iterator<Item = &'m [u8]>) -> Result<Load, Error> {
-        let mut load = Load::default();
-        for message in messages {
-            if message.len() > self.config.max_message_bytes as usize {
-                return Err(Error::argument(
-                    "messages_json",
-                    format!(
-                        "a message has {} bytes, more than max_message_bytes ({})",
-                        message.len(),
-                        self.config.max_message_bytes
-                    ),
-                ));
-            }
-            load.messages += 1;
-            load.bytes += (message.len() + UPKEEP) as u64;
-        }
-        Ok(load)
-    }
-
     /// What of the new load does not fit.
     fn surplus(&self, state: &State, new: Load) -> Load {
         let mut load = state.buffer.load();
@@ -192,6 +190,10 @@ impl Queue {
         mut state: MutexGuard<'s, State>,
         new: Load,
     ) -> Result<MutexGuard<'s, State>, Error> {
+        if self.surplus_alone(new) != Load::default() {
+            state.counters.refused += new.messages;
+            return Err(Error::LargerThanQueue);
+        }
         let mut deadline = None;
         loop {
             if state.closed() {
@@ -202,24 +204,35 @@ impl Queue {
                 state.full = false;
                 return Ok(state);
             }
-            if self.config.overflow == Overflow::DropOldest
-                && self.surplus_alone(new) == Load::default()
+            if self.config.overflow == Overflow::DropOldest && self.drop_oldest(&mut state, surplus)
             {
-                let dropped = state.buffer.drop_oldest(surplus);
-                state.counters.dropped_overflow += dropped;
-                if dropped > 0 {
-                    continue;
-                }
+                continue;
             }
-            let deadline =
-                *deadline.get_or_insert_with(|| Deadline::after(Some(self.patience_ms())));
-            let Some(left) = deadline.left(FOREVER) else {
+            let patience = || Deadline::after(Some(self.patience_ms()));
+            let deadline = *deadline.get_or_insert_with(patience);
+            if deadline.passed() {
                 state.counters.refused += new.messages;
                 state.full = true;
                 return Err(Error::QueueFull);
-            };
-            state = self.wait_for_progress(state, left);
+            }
+            state = wait(&self.progress, state, deadline);
         }
+    }
+
+    /// Makes room for that much; whether there was anything to drop.
+    fn drop_oldest(&self, state: &mut State, surplus: Load) -> bool {
+        let dropped = state.buffer.drop_oldest(surplus);
+        state.counters.dropped_overflow += dropped;
+        match state.in_flight.messages {
+            0 => state.settled_in_order(dropped),
+            older => state.settled_ahead(dropped, older),
+        }
+        if dropped > 0 {
+            // A flush may have waited for them.
+            self.report(state);
+            self.progress.notify_all();
+        }
+        dropped > 0
     }
 
     /// How long a call waits for room.
@@ -238,15 +251,6 @@ impl Queue {
         }
     }
 
-    fn wait_for_progress<'s>(
-        &self,
-        state: MutexGuard<'s, State>,
-        left: Duration,
-    ) -> MutexGuard<'s, State> {
-        let woken = self.progress.wait_timeout(state, left);
-        woken.unwrap_or_else(PoisonError::into_inner).0
-    }
-
     /// Waits until everything accepted before is settled; how many messages are not.
     pub fn flush(&self, deadline: Deadline) -> u64 {
         let mut state = lock(&self.state);
@@ -255,12 +259,10 @@ impl Queue {
         self.work.notify_one();
         loop {
             let pending = state.pending(mark);
-            match deadline.left(FOREVER) {
-                Some(left) if pending > 0 && !state.finished => {
-                    state = self.wait_for_progress(state, left);
-                }
-                _ => return pending,
+            if pending == 0 || state.finished || deadline.passed() {
+                return pending;
             }
+            state = wait(&self.progress, state, deadline);
         }
     }
 
@@ -270,11 +272,8 @@ impl Queue {
         let mut state = lock(&self.state);
         state.closing.get_or_insert(deadline);
         self.work.notify_one();
-        while state.started && !state.finished {
-            let Some(left) = deadline.left(FOREVER) else {
-                break;
-            };
-            state = self.wait_for_progress(state, left);
+        while state.started && !state.finished && !deadline.passed() {
+            state = wait(&self.progress, state, deadline);
         }
         state.finish();
         self.report(&mut state);
@@ -291,14 +290,36 @@ impl Queue {
         self.progress.notify_all();
         self.work.notify_all();
         self.unflushed.notify_all();
-        let own = std::thread::current().id();
-        for thread in threads.into_iter().flatten() {
-            // It ends without another request, and its panic would be nobody's concern any more. A log callback
-            // that closes its client may run on that very thread.
-            if thread.thread().id() != own {
-                let _ = thread.join();
-            }
-        }
+        let deadline = deadline.or_in(END_PATIENCE_MS);
+        threads
+            .into_iter()
+            .flatten()
+            .for_each(|thread| join(thread, deadline));
         undelivered
     }
+}
+
+fn weigh<'m>(messages: impl Iterator<Item = &'m [u8]>) -> Load {
+    let mut load = Load::default();
+    for message in messages {
+        load.messages += 1;
+        load.bytes += (message.len() + UPKEEP) as u64;
+    }
+    load
+}
+
+/// Waits for the end of a thread that makes no other request. One that a disk holds up ends by itself, after whoever closes has gone on.
+fn join(thread: JoinHandle<()>, deadline: Deadline) {
+    // A log callback that closes its client may run on that very thread.
+    if thread.thread().id() == std::thread::current().id() {
+        return;
+    }
+    while !thread.is_finished() {
+        if deadline.passed() {
+            return;
+        }
+        std::thread::sleep(END_PAUSE);
+    }
+    // Its panic would be nobody's concern any more.
+    let _ = thread.join();
 }

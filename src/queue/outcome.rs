@@ -1,5 +1,6 @@
 //! What an attempt to deliver a batch means for its messages.
 
+use crate::auth;
 use crate::error::{Error, is_retriable_status};
 use crate::export::{Reasons, Verdict};
 use crate::raw;
@@ -56,6 +57,10 @@ impl Outcome {
         let text = error.to_string();
         match error {
             Error::Authentication { .. } | Error::Redirect { .. } => Outcome::Pause { error: text },
+            // It says nothing of the server that messages go to.
+            Error::Timeout { server, .. } if *server == auth::SERVER => {
+                Outcome::Pause { error: text }
+            }
             _ => Outcome::Retry {
                 error: text,
                 retry_after: None,
@@ -225,6 +230,19 @@ mod tests {
             retriable: false,
         };
         assert!(matches!(Outcome::of(&Err(login), 1), Outcome::Pause { .. }));
+        let login = Error::Timeout {
+            server: auth::SERVER,
+            cause: "c".into(),
+        };
+        assert!(matches!(Outcome::of(&Err(login), 1), Outcome::Pause { .. }));
+        let export = Error::Timeout {
+            server: "rest-api",
+            cause: "c".into(),
+        };
+        assert!(matches!(
+            Outcome::of(&Err(export), 1),
+            Outcome::Retry { .. }
+        ));
         let redirect = Error::Redirect {
             server: "s",
             status: 302,

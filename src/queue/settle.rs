@@ -150,7 +150,10 @@ impl Queue {
         blame::learn(state, batch);
         if state.successes >= SUCCESSES_TO_RAISE {
             state.successes = 0;
-            state.largest_batch = state.largest_batch.map(|largest| largest + largest / 10);
+            // Beyond what a batch may have there is nothing to learn.
+            let most = u64::from(self.config.batch_bytes);
+            let raised = |largest: u64| (largest + largest / 10).min(most);
+            state.largest_batch = state.largest_batch.map(raised);
         }
     }
 }
@@ -240,6 +243,41 @@ mod tests {
         assert!(lock(&queue.state).pause.failing());
         queue.settle(batch(), Outcome::Settled(Vec::new()), &logger);
         assert!(!lock(&queue.state).pause.failing());
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_is_under_way_though_later_messages_were_dropped() {
+        let config = r#"{"user_id": "u", "queue": {"overflow": "drop_oldest"}}"#;
+        let (queue, logger) = queue(&Config::from_json(Some(config)).unwrap());
+        let batch = batch();
+        let mut state = lock(&queue.state);
+        state.counters.accepted = 1;
+        state.in_flight = Load::of(&batch);
+        let mark = state.mark();
+        for _ in 0..4 {
+            state.buffer.push(b"{}", 0);
+        }
+        state.counters.accepted += 4;
+        let surplus = Load {
+            messages: 3,
+            bytes: 0,
+        };
+        assert!(queue.drop_oldest(&mut state, surplus));
+        assert_eq!(state.pending(mark), 1);
+        drop(state);
+        queue.settle(batch, Outcome::Settled(Vec::new()), &logger);
+        assert_eq!(lock(&queue.state).pending(mark), 0);
+    }
+
+    #[test]
+    fn a_learned_limit_grows_no_further_than_batches_do() {
+        let config = r#"{"user_id": "u", "queue": {"batch_bytes": 1000}}"#;
+        let (queue, logger) = queue(&Config::from_json(Some(config)).unwrap());
+        lock(&queue.state).largest_batch = Some(950);
+        for _ in 0..2 * SUCCESSES_TO_RAISE {
+            queue.settle(batch(), Outcome::Settled(Vec::new()), &logger);
+        }
+        assert_eq!(lock(&queue.state).largest_batch, Some(1000));
     }
 
     /// What is left of the waits for the endpoint and for its door after a batch of one was answered so.

@@ -124,6 +124,9 @@ pub struct State {
     /// How many messages are left of a batch that was divided for that.
     pub suspects: u64,
     pub accused: Accused,
+    /// Messages that were settled before others that are older, and how many those are at most.
+    ahead: u64,
+    behind: u64,
     /// Messages that are being written to the spool, and how many could not be.
     pub appending: u64,
     pub unappended: u64,
@@ -132,6 +135,8 @@ pub struct State {
     /// Whether the last call found no room.
     pub full: bool,
     pub started: bool,
+    /// Whether the sampling factors are too old.
+    pub factors_wanted: bool,
     /// When the spools of ended programs are looked for again, and how long the pause before that is.
     pub adopt_at: Option<Instant>,
     pub adoption_pause: Duration,
@@ -171,11 +176,14 @@ impl State {
             suspicions: 0,
             suspects: 0,
             accused: Accused::Nobody,
+            ahead: 0,
+            behind: 0,
             appending: 0,
             unappended: 0,
             flush_to: None,
             full: false,
             started: false,
+            factors_wanted: false,
             adopt_at: None,
             adoption_pause: Duration::ZERO,
             draining_adopted: false,
@@ -207,12 +215,30 @@ impl State {
         }
     }
 
-    /// How many messages are to be settled before that point is reached.
+    /// The oldest messages were settled.
+    pub fn settled_in_order(&mut self, count: u64) {
+        self.behind = self.behind.saturating_sub(count);
+        if self.behind == 0 {
+            self.ahead = 0;
+        }
+    }
+
+    /// Messages were settled that so many older ones wait behind.
+    pub fn settled_ahead(&mut self, count: u64, of: u64) {
+        self.ahead += count;
+        self.behind = self.behind.max(of);
+    }
+
+    /// How many messages are to be settled before that point is reached; some too many while messages are settled out of
+    /// order.
     pub fn pending(&self, mark: Mark) -> u64 {
         // What was recovered since is older, and comes first.
-        let ahead = self.counters.recovered.saturating_sub(mark.recovered);
+        let recovered = self.counters.recovered.saturating_sub(mark.recovered);
         let gone = self.unappended.saturating_sub(mark.unappended);
-        let pending = (mark.messages + ahead).saturating_sub(self.counters.settled() + gone);
+        let in_order = self.counters.settled().saturating_sub(self.ahead);
+        let pending = (mark.messages + recovered).saturating_sub(in_order + gone);
+        let all = (self.counters.accepted + self.appending).saturating_sub(self.counters.settled());
+        let pending = pending.min(all);
         // What cannot be read was passed over.
         let (readable, _) = self.readable();
         pending.max(self.on_disk.messages.saturating_sub(readable))
@@ -313,6 +339,22 @@ mod tests {
         state.counters.delivered = 5;
         assert_eq!(state.pending(mark), 3);
         state.unappended = 3;
+        assert_eq!(state.pending(mark), 0);
+    }
+
+    #[test]
+    fn what_is_settled_before_older_messages_does_not_count_towards_a_flush() {
+        let mut state = state("order");
+        let mark = state.mark();
+        state.counters.accepted += 10;
+        state.counters.dropped_overflow = 8;
+        state.settled_ahead(8, 5);
+        assert_eq!(state.pending(mark), 5);
+        state.counters.delivered = 2;
+        state.settled_in_order(2);
+        assert_eq!(state.pending(mark), 3);
+        state.counters.delivered = 5;
+        state.settled_in_order(3);
         assert_eq!(state.pending(mark), 0);
     }
 

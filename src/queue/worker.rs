@@ -7,10 +7,13 @@ use super::outcome::Outcome;
 use super::state::State;
 use super::{FOREVER, Queue};
 use crate::account::{Account, Endpoint};
+use crate::config::Config;
 use crate::error::Error;
+use crate::factors::Factors;
 use crate::log::Logger;
 use crate::message::Envelope;
-use crate::sync::lock;
+use crate::services::{Caller, OlderPaths};
+use crate::sync::{Deadline, lock};
 use crate::thread;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -31,9 +34,11 @@ const LONGEST_ADOPTION_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the thread needs to deliver.
 pub struct Delivery {
+    pub config: Arc<Config>,
     pub account: Arc<Account>,
     pub logger: Logger,
-    pub sample_config_name: Option<String>,
+    pub factors: Arc<Factors>,
+    pub older_paths: Arc<OlderPaths>,
 }
 
 impl Delivery {
@@ -41,7 +46,7 @@ impl Delivery {
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
             queue.take_over();
-            while let Some(batch) = queue.next() {
+            while let Some(batch) = queue.next(|| self.renew_factors(&queue)) {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
             }
@@ -53,9 +58,19 @@ impl Delivery {
         started.map_err(|error| Error::Internal(format!("no thread for the queue: {error}")))
     }
 
+    /// Enqueueing waits for no server, so this thread fetches the sampling factors.
+    fn renew_factors(&self, queue: &Queue) {
+        let caller = Caller {
+            config: &self.config,
+            account: &self.account,
+            logger: &self.logger,
+            older_paths: &self.older_paths,
+        };
+        self.factors.renew(&caller, queue.attempt_deadline());
+    }
+
     fn send(&self, queue: &Queue, batch: &Batch) -> Outcome {
-        let closing = lock(&queue.state).closing.unwrap_or_default();
-        let deadline = closing.sooner(queue.config.attempt_timeout_ms.into());
+        let deadline = queue.attempt_deadline();
         let tenant = match self.account.tenant(deadline) {
             Ok(tenant) => tenant,
             Err(error) => return Outcome::of(&Err(error), batch.len()),
@@ -63,7 +78,7 @@ impl Delivery {
         let body = batch.body(&Envelope {
             user_id: &tenant,
             default_action: None,
-            sample_config_name: self.sample_config_name.as_deref(),
+            sample_config_name: self.config.sampling_config_name.as_deref(),
         });
         lock(&queue.state).counters.requests += 1;
         let limit = ANSWER + batch.len() * ANSWER_PER_MESSAGE;
@@ -75,8 +90,15 @@ impl Delivery {
 }
 
 impl Queue {
-    /// The next batch to send, waited for; `None` when the thread is to end.
-    fn next(&self) -> Option<Batch> {
+    /// When what is attempted now must be over.
+    fn attempt_deadline(&self) -> Deadline {
+        let closing = lock(&self.state).closing.unwrap_or_default();
+        closing.sooner(self.config.attempt_timeout_ms.into())
+    }
+
+    /// The next batch to send, waited for; `None` when the thread is to end. Has sampling factors renewed when that is
+    /// wanted.
+    fn next(&self, renew_factors: impl Fn()) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
             if self.expire(&mut state) {
@@ -89,6 +111,12 @@ impl Queue {
                 drop(state);
                 self.progress.notify_all();
                 return None;
+            }
+            if std::mem::take(&mut state.factors_wanted) {
+                drop(state);
+                renew_factors();
+                state = lock(&self.state);
+                continue;
             }
             if self.adoption_in(&state) == Some(Duration::ZERO) {
                 drop(state);
@@ -125,7 +153,7 @@ impl Queue {
         };
         let empty = state.buffer.load().messages == 0 && state.readable().0 == 0;
         // Whoever closes does not wait for a server that is being left alone.
-        state.finished || empty || deadline.left(FOREVER).is_none() || state.waiting().is_some()
+        state.finished || empty || deadline.passed() || state.waiting().is_some()
     }
 
     /// How long nothing is to be sent; `None` when it is time.
@@ -209,6 +237,7 @@ impl Queue {
         let now_ms = self.now_ms();
         let expired = state.buffer.expire(now_ms, self.config.time_to_live_ms);
         state.counters.expired += expired;
+        state.settled_in_order(expired);
         expired > 0
     }
 }

@@ -18,6 +18,7 @@ use crate::thread::with_signals_blocked;
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
@@ -273,12 +274,16 @@ impl Worker {
 
     fn send(&mut self, job: Box<Job>, answer: SyncSender<Answer>) {
         let (server, limit) = (job.server, job.response_limit);
-        let request = match self.pools.request(*job) {
-            Ok(request) => request,
-            Err(cause) => {
+        // The tasks of requests contain their panics; this thread has to go on, too.
+        let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(*job)));
+        let request = match request {
+            Ok(Ok(request)) => request,
+            Ok(Err(cause)) => {
                 let _ = answer.send(Err(Error::Connection { server, cause }));
                 return;
             }
+            // Its sender learns of it by the answer that never comes.
+            Err(_) => return,
         };
         let under_way = UnderWay::begin(&self.desk);
         tokio::spawn(async move {

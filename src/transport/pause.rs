@@ -2,14 +2,11 @@
 #![forbid(unsafe_code)]
 
 use crate::fork::PerProcess;
-use crate::sync::{Deadline, lock};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
 use std::time::Duration;
 
 /// How long a fork waits for requests that are under way.
 const PATIENCE_MS: u64 = 1_000;
-
-const FOREVER: Duration = Duration::from_secs(3600);
 
 #[derive(Default)]
 struct Pause {
@@ -30,13 +27,6 @@ fn pause() -> &'static Pause {
     PAUSE.get(|_| Pause::default())
 }
 
-impl Pause {
-    fn wait<'s>(&self, state: MutexGuard<'s, State>, left: Duration) -> MutexGuard<'s, State> {
-        let woken = self.changed.wait_timeout(state, left);
-        woken.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
 /// A request that is under way, until this is dropped.
 pub struct UnderWay(&'static Pause);
 
@@ -48,11 +38,21 @@ impl UnderWay {
         if state.forks > 0 {
             let deadline = deadline.sooner(timeout.as_millis() as u64);
             while state.forks > 0 {
-                state = pause.wait(state, deadline.left(FOREVER)?);
+                if deadline.passed() {
+                    return None;
+                }
+                state = wait(&pause.changed, state, deadline);
             }
         }
         state.under_way += 1;
         Some(UnderWay(pause))
+    }
+
+    /// A part of a request that may go on when that has ended.
+    pub fn part() -> UnderWay {
+        let pause = pause();
+        lock(&pause.state).under_way += 1;
+        UnderWay(pause)
     }
 }
 
@@ -73,10 +73,10 @@ pub fn before_fork() -> bool {
     let mut state = lock(&pause.state);
     state.forks += 1;
     while state.under_way > 0 {
-        let Some(left) = deadline.left(FOREVER) else {
+        if deadline.passed() {
             return false;
-        };
-        state = pause.wait(state, left);
+        }
+        state = wait(&pause.changed, state, deadline);
     }
     true
 }

@@ -1,5 +1,6 @@
 //! Name resolution on a thread of its own.
 
+use super::pause::UnderWay;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::ToSocketAddrs;
 
@@ -9,7 +10,10 @@ pub struct Resolver;
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (sender, receiver) = tokio::sync::oneshot::channel();
+        // The request may be given up first.
+        let under_way = UnderWay::part();
         let lookup = move || {
+            let _under_way = under_way;
             let found = (name.as_str(), 0).to_socket_addrs();
             // A request that timed out no longer waits for the answer.
             let _ = sender.send(found);

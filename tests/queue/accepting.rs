@@ -32,12 +32,13 @@ fn a_call_is_accepted_whole_or_not_at_all() {
     );
     let large = json!([message("a"), {"message": {"a": "x".repeat(300)}, "contextClass": "C"}]);
     let answer = client.enqueue(&large.to_string(), None, true);
-    assert_eq!(answer.status, Status::InvalidArgument);
+    assert_eq!(answer.status, Status::Failed);
+    let reasons = &document(&answer)["failure_reasons"];
     assert!(
-        document(&answer)["error_message"]
-            .to_string()
-            .contains("max_message_bytes (200)")
+        reasons["1"].to_string().contains("max_message_bytes (200)"),
+        "{reasons}"
     );
+    assert!(reasons["0"].is_null());
     assert_eq!(statistics(&client)["accepted"], 0);
     assert!(judge.bodies().is_empty());
 }
@@ -145,9 +146,30 @@ fn a_message_may_be_exactly_as_large_as_the_largest() {
         let client = client_of(&judge, json!({"max_message_bytes": bytes}));
         client.enqueue(&large.to_string(), None, true)
     };
-    let refused = document(&most(64))["error_message"].to_string();
-    let bytes = refused.split("a message has ").nth(1).unwrap();
-    let bytes: usize = bytes.split(' ').next().unwrap().parse().unwrap();
-    assert_eq!(most(bytes - 1).status, Status::InvalidArgument);
+    let refused = document(&most(64));
+    let reason = refused["failure_reasons"]["0"].as_str().unwrap();
+    let bytes: usize = reason.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(most(bytes - 1).status, Status::Failed);
     assert_eq!(most(bytes).status, Status::Ok);
+}
+
+#[test]
+fn a_call_that_could_never_fit_is_refused_at_once_and_for_good() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    for overflow in ["reject", "block", "drop_oldest"] {
+        let queue = json!({"max_messages": 5, "overflow": overflow, "block_ms": 3_600_000, "linger_ms": 3_600_000});
+        let client = client_of(&judge, queue);
+        enqueue(&client, ids(2));
+        let messages: Vec<_> = ids(6).map(|id| message(&id)).collect();
+        let answer = client.enqueue(&json!(messages).to_string(), None, true);
+        assert_eq!(answer.status, Status::QueueFull);
+        let refused = document(&answer);
+        assert_eq!(refused["error_kind"], "queue_full");
+        assert_eq!(refused["retriable"], false, "{refused}");
+        let counted = statistics(&client);
+        assert_eq!(
+            (&counted["accepted"], &counted["refused"]),
+            (&json!(2), &json!(6))
+        );
+    }
 }

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// All files below a folder, with their contents.
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -234,5 +235,26 @@ fn neither_secrets_nor_the_endpoint_are_on_disk() {
     assert!(has(b"id-00009"));
     for text in [&b"CANARY"[..], b"127.0.0.1", b"http"] {
         assert!(!has(text), "{}", String::from_utf8_lossy(text));
+    }
+}
+
+#[test]
+fn a_client_that_could_not_be_made_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    let config = merged(
+        durable_config_for(service.host(), folder.path(), json!({})),
+        json!({"auth_mode": "MONA", "api_key": new_key(), "secret": "s", "raise_authentication_exceptions": true,
+            "num_of_retries_for_authentication": 0, "auth_api_token_url": "http://127.0.0.1:0/"}),
+    );
+    let (made, answer) = Client::new(Some(&config.to_string()));
+    assert!(made.is_none(), "{}", answer.document);
+    // The thread that delivers has its folder removed when it ends.
+    let spool = std::fs::read_dir(folder.path().join("spool")).unwrap();
+    let endpoint = spool.last().unwrap().unwrap().path();
+    let start = Instant::now();
+    while std::fs::read_dir(&endpoint).unwrap().count() > 0 {
+        assert!(start.elapsed() < PATIENCE, "{}", endpoint.display());
+        std::thread::yield_now();
     }
 }

@@ -55,7 +55,7 @@ impl Spool {
     }
 
     fn take_over(&self, reader: &mut Reader, store: Store) -> u64 {
-        let found = store.scan();
+        let (found, whole) = store.scan();
         let mut counts = lock(&self.shared.counts);
         counts.messages += found.messages;
         counts.bytes += found.bytes;
@@ -64,27 +64,41 @@ impl Spool {
         counts.corrupt_bytes += found.corrupt_bytes;
         drop(counts);
         reader.adoptions += 1;
-        let place = Place::new(reader.adoptions, Arc::new(store));
+        let place = Place::new(reader.adoptions, Arc::new(store), whole);
         reader.orphans.push(place);
         reader.finish_orphans();
         found.messages
     }
 }
 
+/// Whether a failure may be over soon: something had run out, or the disk did not answer.
+fn passes(error: &std::io::Error) -> bool {
+    use libc::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    let passing = [EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM];
+    error
+        .raw_os_error()
+        .is_some_and(|code| passing.contains(&code))
+}
+
 impl Store {
-    /// Finds the segments that hold messages and removes those that do not.
-    fn scan(&self) -> Counts {
+    /// Finds the segments that hold messages and removes those that do not; whether all could be looked at.
+    fn scan(&self) -> (Counts, bool) {
         let mut total = Counts::default();
-        let names = disk::names(&self.directory).unwrap_or_default();
+        let names = disk::names(&self.directory);
+        let mut whole = !names.as_ref().is_err_and(passes);
+        let names = names.unwrap_or_default();
         for name in &names {
             if let Some(number) = number_of(name, ".ack") {
                 if !names.contains(&segment_name(number)) {
                     // Its segment is gone: all of it was delivered.
                     let _ = disk::remove_file(&self.directory, name);
                 }
-            } else if let Some(number) = number_of(name, ".mq")
-                && let Ok(Some((segment, found))) = self.scan_segment(number)
-            {
+            } else if let Some(number) = number_of(name, ".mq") {
+                let scanned = self.scan_segment(number);
+                whole &= !scanned.as_ref().is_err_and(passes);
+                let Ok(Some((segment, found))) = scanned else {
+                    continue;
+                };
                 total.messages += found.messages;
                 total.bytes += found.bytes;
                 total.corrupt_frames += found.corrupt_frames;
@@ -97,7 +111,7 @@ impl Store {
                 }
             }
         }
-        total
+        (total, whole)
     }
 
     /// A segment and what is in it; none if the file is another's.

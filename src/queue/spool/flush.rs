@@ -58,6 +58,9 @@ impl Spool {
             return Ok(());
         }
         let synced = self.store.sync_names();
+        if synced.is_err() {
+            lock(&self.writer).names_unsynced = true;
+        }
         synced.map_err(|error| storage("flush its directory", &error))
     }
 

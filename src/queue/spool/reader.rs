@@ -4,9 +4,10 @@
 use super::format::HEADER;
 use super::frames::{Frame, Frames};
 use super::segment::Segment;
-use super::store::{Store, now_ms, segment_name};
+use super::store::{Store, segment_name};
 use super::writer::{Spool, storage};
 use super::{Message, SpoolError, Ticket, disk};
+use crate::clock::now_ms;
 use crate::sync::lock;
 use std::collections::{BTreeSet, HashSet};
 use std::io::{Error, Result};
@@ -35,6 +36,8 @@ pub(super) struct Reader {
 pub(super) struct Place {
     id: u64,
     pub store: Arc<Store>,
+    /// Whether all that is in it could be looked at. What could not is looked at when it is adopted again.
+    whole: bool,
     /// The segment being read, or the least number the next one may have.
     number: u64,
     current: Option<(Arc<Segment>, Frames)>,
@@ -64,7 +67,7 @@ impl Reader {
     pub fn new(store: Arc<Store>) -> Self {
         Reader {
             orphans: Vec::new(),
-            own: Place::new(0, store),
+            own: Place::new(0, store, true),
             adoptions: 0,
             fruitless: HashSet::new(),
         }
@@ -80,7 +83,7 @@ impl Reader {
             .orphans
             .extract_if(.., |place| place.store.is_drained())
         {
-            if !place.store.remove_if_empty().unwrap_or(false) {
+            if place.whole && !place.store.remove_if_empty().unwrap_or(false) {
                 self.fruitless.insert(place.store.name().to_owned());
             }
         }
@@ -156,10 +159,11 @@ impl Spool {
 }
 
 impl Place {
-    pub fn new(id: u64, store: Arc<Store>) -> Self {
+    pub fn new(id: u64, store: Arc<Store>, whole: bool) -> Self {
         Place {
             id,
             store,
+            whole,
             number: 0,
             current: None,
             unreadable: Unreadable::default(),

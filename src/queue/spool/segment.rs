@@ -14,6 +14,8 @@ pub struct Segment {
     pub written: AtomicU64,
     pub visible: AtomicU64,
     pub synced: AtomicU64,
+    /// Calls whose frames are written, and not yet known to be stored or withdrawn.
+    pub undecided: AtomicU64,
     /// No frame will follow.
     pub sealed: AtomicBool,
     /// Its flush failed: what was not flushed before does not count as stored.
@@ -46,6 +48,7 @@ impl Segment {
             written: AtomicU64::new(length),
             visible: AtomicU64::new(length),
             synced: AtomicU64::new(0),
+            undecided: AtomicU64::new(0),
             sealed: AtomicBool::new(sealed),
             suspect: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -55,7 +58,9 @@ impl Segment {
 
     /// Whether nothing can become visible any more.
     pub fn settled(&self) -> bool {
-        self.sealed.load(SeqCst) && self.visible.load(SeqCst) == self.written.load(SeqCst)
+        self.sealed.load(SeqCst)
+            && self.undecided.load(SeqCst) == 0
+            && self.visible.load(SeqCst) == self.written.load(SeqCst)
     }
 
     /// Whether nothing of it is needed any more.

@@ -5,6 +5,7 @@ use super::disk::{self, File};
 use super::format::{HEADER, Id, Identity, hex_of, id_of};
 use super::segment::{Segment, State};
 use super::{Counts, Ticket};
+use crate::clock::now_ms;
 use crate::sync::lock;
 use std::collections::BTreeMap;
 use std::fs::TryLockError;
@@ -12,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, ErrorKind, Result};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 /// Room for a segment's acknowledgements, at most, that a full disk cannot take back.
 pub const ACK_BYTES: u64 = 64 * 1024;
@@ -303,11 +304,4 @@ fn new_id() -> Id {
     let low = RandomState::new().hash_one((SystemTime::now(), high));
     let random = (u128::from(high) << 64) | u128::from(low);
     ((u128::from(now_ms()) << 80) | (random >> 48)).to_be_bytes()
-}
-
-pub fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since
-        .map(|since| since.as_millis() as u64)
-        .unwrap_or_default()
 }

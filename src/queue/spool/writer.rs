@@ -5,8 +5,9 @@ use super::disk::{self, File};
 use super::format::{self, HEADER, frame_bytes};
 use super::reader::Reader;
 use super::segment::Segment;
-use super::store::{ACK_BYTES, Shared, Store, now_ms};
+use super::store::{ACK_BYTES, Shared, Store};
 use super::{Counts, Options, SpoolError, Sync};
+use crate::clock::now_ms;
 use crate::sync::lock;
 use std::io::{Error, ErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -120,14 +121,13 @@ impl Spool {
         }
         let appended = self.write(&mut lock(&self.writer), messages)?;
         if self.options.sync == Sync::Always {
+            let segment = &appended.active.segment;
             let flushed = self.flush_until(&appended.active, appended.end);
             if flushed.is_err() {
-                let Appended {
-                    messages, bytes, ..
-                } = appended;
                 self.store
-                    .withdraw(&appended.active.segment, messages, bytes);
+                    .withdraw(segment, appended.messages, appended.bytes);
             }
+            segment.undecided.fetch_sub(1, SeqCst);
             return flushed;
         }
         Ok(())
@@ -192,8 +192,11 @@ impl Spool {
         counts.bytes += appended.bytes;
         drop(counts);
         drop(state);
-        segment.written.store(appended.end, SeqCst);
-        if self.options.sync != Sync::Always {
+        if self.options.sync == Sync::Always {
+            segment.undecided.fetch_add(1, SeqCst);
+            segment.written.store(appended.end, SeqCst);
+        } else {
+            segment.written.store(appended.end, SeqCst);
             segment.visible.store(appended.end, SeqCst);
         }
     }
