@@ -220,7 +220,7 @@ void mona_client_free(mona_client *client);
  * @return `MONA_OK`: nothing failed. `MONA_FAILED` or `MONA_ERROR_EXPORT`: some or all messages failed.
  *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
  *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names the argument and the byte offset.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
  *
  * What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
  * nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
@@ -252,7 +252,7 @@ mona_status mona_export_json(mona_client *client,
  * @return `MONA_OK`: `data` has the answer. `MONA_FAILED` or `MONA_ERROR_SERVICE`: the service refused or could not be reached.
  *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
  *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
  *
  * @pre As for `mona_export_json`.
  */
@@ -280,9 +280,11 @@ mona_status mona_service_call(mona_client *client,
  *     `error_kind` and `retriable`.
  * @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
  *     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block` (`error_kind`
- *     `queue_full`), or the disk of `queue.spool_dir` fails (`storage`).
- *     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one; `failure_reasons` says which and why.
- *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *     `queue_full`; not `retriable` where this call alone is more than the queue may hold), or the disk of `queue.spool_dir`
+ *     fails (`storage`).
+ *     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one, or is larger than `queue.max_message_bytes`;
+ *     `failure_reasons` says which and why.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
  *
  * The key `queue` of the configuration sets bounds, batches, waits and what happens when there is no room. The
  * first call that enqueues starts the thread. It never waits for the network. With `queue.spool_dir` what was
@@ -342,7 +344,7 @@ mona_status mona_stats_json(mona_client *client,
  *     `MONA_ERROR_QUEUE_FULL`: `async_max_calls` are started and not collected, or `async_max_bytes` reached.
  *     `MONA_ERROR_INVALID_ARGUMENT`: NULL, invalid UTF-8, or wrong options. What is wrong with the messages
  *     themselves, text that is not JSON too, is told by the event.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
  *
  * A thread of the client runs the call: up to `async_workers` of them, started when first needed. Calls begin in the order
  * in which they were started; a message without a timestamp gets the time of this call. When the client is closed, a call that
@@ -391,7 +393,7 @@ mona_status mona_service_call_async(mona_client *client,
  *     with any other status than `MONA_OK` why there is none.
  * @return `MONA_OK`: there is an event. `MONA_TIMEOUT`: there was none in time, or `mona_wake` ended the wait.
  *     `MONA_ERROR_CLOSED`: the client is closed, and every event was collected.
- *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
  *
  * The event of a call is the document of the synchronous call with three members in front: `type` (`"export"` or
  * `"service"`), `tag` (as text, because many readers of JSON cannot hold 64 bits) and `status` (the number that the synchronous call
@@ -490,7 +492,7 @@ mona_status mona_set_log_callback(mona_log_callback callback,
  *     same. `MONA_ERROR_INTERNAL`.
  *
  * Waits for the requests of all clients that are under way, and lets none begin until `mona_after_fork_parent`. What it adds to
- * the automatic handling: no thread of the library is in the system's resolver or its memory management when the process is copied; a login that is
+ * the automatic handling: no request is under way and no thread of the library is in the system's resolver when the process is copied; a login that is
  * just under way comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
  * Linux 5.9, or forbidden by a container) they are closed. What is enqueued stays in the queue. Calls that need a request wait in the meantime,
  * within their time-outs.

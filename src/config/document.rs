@@ -57,10 +57,10 @@ fn default_text(source: &str) -> String {
     match source {
         "None" => "none".into(),
         "Defaults" => "each key's own".into(),
-        "SpoolSync::Interval" => "`\"interval\"`".into(),
-        "DeliveryEvents::Failures" => "`\"failures\"`".into(),
-        "Overflow::Reject" => "`\"reject\"`".into(),
         text if text.starts_with('"') => format!("`{text}`"),
-        number => format!("`{}`", number.trim_end_matches("u32").replace('_', "")),
+        other => match other.split_once("::") {
+            Some((_, word)) => format!("`\"{}\"`", word.to_lowercase()),
+            None => format!("`{}`", other.trim_end_matches("u32").replace('_', "")),
+        },
     }
 }

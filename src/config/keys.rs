@@ -184,7 +184,7 @@ settings! {
         max_bytes: u32 = 33_554_432u32, [1024.0 to 4000000000.0], env [], from "libmona",
             "How many bytes they may have, 9 for the upkeep of each included.";
         max_message_bytes: u32 = 1_048_576u32, [64.0 to 1000000000.0], env [], from "libmona",
-            "The largest message that is accepted, in bytes as it is sent.";
+            "The largest message that is accepted, in bytes as it is sent. A call with a larger one is not accepted; `failure_reasons` names it.";
         overflow: Overflow = Overflow::Reject, env [], from "libmona",
             "What happens to a call that does not fit: `reject` (`MONA_ERROR_QUEUE_FULL` at once), `block` (waits up to `block_ms` first) or `drop_oldest` (makes room; what is dropped is counted; not with `spool_dir`).";
         block_ms: u32 = 1_000u32, [0.0 to 3600000.0], env [], from "libmona",

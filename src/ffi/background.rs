@@ -22,9 +22,11 @@ use std::ffi::c_char;
 ///     `error_kind` and `retriable`.
 /// @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
 ///     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block` (`error_kind`
-///     `queue_full`), or the disk of `queue.spool_dir` fails (`storage`).
-///     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one; `failure_reasons` says which and why.
-///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+///     `queue_full`; not `retriable` where this call alone is more than the queue may hold), or the disk of `queue.spool_dir`
+///     fails (`storage`).
+///     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one, or is larger than `queue.max_message_bytes`;
+///     `failure_reasons` says which and why.
+///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
 ///
 /// The key `queue` of the configuration sets bounds, batches, waits and what happens when there is no room. The
 /// first call that enqueues starts the thread. It never waits for the network. With `queue.spool_dir` what was

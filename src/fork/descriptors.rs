@@ -148,7 +148,7 @@ pub(super) fn after_fork_in_child() {
         for number in &found.numbers {
             let number = number.swap(NONE, SeqCst);
             if number != NONE {
-                // That the host closed it itself does no harm.
+                // It belongs to the library as long as it is noted: what the host closed of it is the host's fault.
                 let _ = nix::unistd::close(number);
             }
         }

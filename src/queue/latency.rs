@@ -2,8 +2,8 @@
 
 /// Buckets per doubling: percentiles are exact to about 9 %.
 const STEPS: u32 = 8;
-/// Up to 2^40 microseconds, some twelve days.
-const DOUBLINGS: u32 = 40;
+/// As many as milliseconds in 32 bits can have.
+const DOUBLINGS: u32 = 32;
 
 pub struct Latency {
     counts: Vec<u64>,

@@ -119,7 +119,7 @@ const STATISTICS: &[Statistic] = &[
     },
     Statistic {
         name: "events_dropped",
-        doc: "Delivery events that were dropped because `events_max_bytes` of them waited and nobody collected them.",
+        doc: "Delivery and log events that were dropped because `events_max_bytes` of them waited and nobody collected them.",
         read: |_, queue| json!(queue.reporter.dropped()),
     },
 ];

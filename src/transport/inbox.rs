@@ -1,7 +1,7 @@
 //! Commands on their way to the thread that carries them out, which is woken in the cheapest way there is.
 //!
-//! That thread waits in one of two places: here, as long as it has nothing else to do, or in its runtime, for sockets. There
-//! only a thread with the same table of descriptors can wake it, the forwarder, which costs one switch more.
+//! That thread waits in one of two places: here, as long as another command is likely soon and nothing else is to be done, or in
+//! its runtime, for sockets. There only a thread with the same table of descriptors can wake it, the forwarder, which costs one switch more.
 #![forbid(unsafe_code)]
 
 use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
