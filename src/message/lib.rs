@@ -187,6 +187,13 @@ impl Staged {
         })
     }
 
+    /// How many bytes the messages have together, without the commas between them.
+    pub fn message_bytes(&self) -> usize {
+        let end = self.ends.last().map_or(OPENING.len(), |end| *end as usize);
+        let commas = self.ends.len().saturating_sub(1);
+        end - OPENING.len() - commas
+    }
+
     /// How many messages the caller gave.
     pub fn given(&self) -> usize {
         self.indices.len() + self.rejected.len() + self.sampled_out + self.empty

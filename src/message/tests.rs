@@ -240,3 +240,18 @@ fn completed_messages_mean_the_same_when_they_are_sent_again() {
         .collect();
     assert_eq!(actions, ["ADD", "ADD", "NEW"]);
 }
+
+#[test]
+fn the_bytes_of_messages_are_those_of_their_texts() {
+    let message = r#"{"message":{"a":1},"contextClass":"C"}"#;
+    let empty = r#"{"message":{},"contextClass":"C"}"#;
+    for text in [
+        "[]".to_owned(),
+        message.to_owned(),
+        format!("[{message},{empty},{message},7]"),
+    ] {
+        let staged = run(&text);
+        let sum: usize = staged.messages().map(<[u8]>::len).sum();
+        assert_eq!(staged.message_bytes(), sum, "{text}");
+    }
+}

@@ -14,6 +14,14 @@ pub struct Load {
 }
 
 impl Load {
+    /// So many messages, with so many bytes of text.
+    pub fn weighing(messages: usize, bytes: usize) -> Load {
+        Load {
+            messages: messages as u64,
+            bytes: (bytes + messages * UPKEEP) as u64,
+        }
+    }
+
     pub fn of(batch: &Batch) -> Load {
         Load {
             messages: batch.len() as u64,

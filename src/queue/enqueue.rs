@@ -1,5 +1,6 @@
 //! A call that enqueues: all of its messages are accepted, or none.
 
+use super::buffer::Load;
 use super::{Delivery, Queue};
 use crate::account::Account;
 use crate::answer::{Answer, Failure, failed, status_of};
@@ -76,8 +77,10 @@ impl Enqueuer<'_> {
             return Ok(self.rejected(&staged));
         }
         if !staged.indices.is_empty() {
-            self.queue
-                .accept(staged.messages(), |queue| self.delivery().start(queue))?;
+            let load = Load::weighing(staged.indices.len(), staged.message_bytes());
+            self.queue.accept(staged.messages(), load, |queue| {
+                self.delivery().start(queue)
+            })?;
         }
         if !self.wanted {
             return Ok(Answer::unread());
@@ -96,6 +99,9 @@ impl Enqueuer<'_> {
 
     fn reject_large(&self, staged: &mut Staged) {
         let most = self.config.queue.max_message_bytes as usize;
+        if staged.message_bytes() <= most {
+            return;
+        }
         let messages = staged.indices.iter().zip(staged.messages());
         let large: Vec<_> = messages
             .filter(|(_, message)| message.len() > most)

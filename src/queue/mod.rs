@@ -36,7 +36,6 @@ pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, wait};
-use batch::UPKEEP;
 use buffer::Load;
 use endpoint::Endpoint;
 use spool::Spool;
@@ -141,13 +140,13 @@ impl Queue {
         self.work.notify_one();
     }
 
-    /// Accepts all of these messages, or none.
+    /// Accepts all of these messages, which have this weight, or none.
     pub fn accept<'m>(
         self: &Arc<Self>,
-        messages: impl Iterator<Item = &'m [u8]> + Clone,
+        messages: impl Iterator<Item = &'m [u8]>,
+        new: Load,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<(), Error> {
-        let new = weigh(messages.clone());
         let state = self.start(start)?;
         if state.closed() {
             return Err(Error::Closed);
@@ -297,15 +296,6 @@ impl Queue {
             .for_each(|thread| join(thread, deadline));
         undelivered
     }
-}
-
-fn weigh<'m>(messages: impl Iterator<Item = &'m [u8]>) -> Load {
-    let mut load = Load::default();
-    for message in messages {
-        load.messages += 1;
-        load.bytes += (message.len() + UPKEEP) as u64;
-    }
-    load
 }
 
 /// Waits for the end of a thread that makes no other request. One that a disk holds up ends by itself, after whoever closes has gone on.
