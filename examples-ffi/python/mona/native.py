@@ -73,6 +73,9 @@ class MonaException(Exception):
         self.kind = document.get("error_kind")
         self.retriable = document.get("retriable")
 
+    def __reduce__(self):
+        return type(self), (self.status, self.document)
+
 
 class MonaInvalidArgumentException(MonaException, ValueError):
     """The caller's mistake: nothing was sent."""

@@ -1,7 +1,9 @@
 """What the drop-in promises: mona_sdk's names, arguments and results."""
 
+import copy
 import inspect
 import json
+import pickle
 import unittest
 
 import mona
@@ -100,6 +102,15 @@ class Exporting(unittest.TestCase):
         support.reset([{"path": "*/api-token", "status": 401, "json": {"errors": ["no"]}}])
         with self.assertRaises(mona.MonaAuthenticationException):
             Client("another key", raise_authentication_exceptions=True)
+
+    def test_exceptions_can_be_copied_and_pickled(self):
+        with self.assertRaises(mona.MonaInvalidArgumentException) as raised:
+            mona.Native().export("x")
+        error = raised.exception
+        for twin in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+            self.assertIs(type(twin), type(error))
+            self.assertEqual((str(twin), twin.status, twin.kind), (str(error), -1, "invalid_argument"))
+            self.assertEqual((twin.document, twin.document.json), (error.document, error.document.json))
 
     def test_services_return_what_those_of_mona_sdk_return(self):
         rule = {"path": "/insights", "json": {"response_data": [{"score": 0.5}]}}
