@@ -27,7 +27,6 @@ _MESSAGES = [c_void_p, c_char_p, c_int64, c_char_p]
 _SERVICE = [c_void_p, c_char_p, c_char_p, c_int64, c_char_p]
 _FUNCTIONS = {
     "mona_abi_version": (c_uint32, []),
-    "mona_version_string": (c_char_p, []),
     "mona_client_new": (c_int32, [c_char_p, _OUT, _OUT]),
     "mona_client_is_active": (c_int32, [c_void_p]),
     "mona_client_close": (c_int32, [c_void_p, c_int64, _OUT]),
@@ -186,17 +185,17 @@ def _take_record(level, logger, message, _):
     logging.getLogger(logger.decode()).log(level, "%s", message.decode())
 
 
-_silent = threading.Event()
+# One for each forward_log whose last record has been taken.
+_silent = threading.Semaphore(0)
 
 
 @_TAKE_NO_MORE
 def _take_no_more(_):
-    _silent.set()
+    _silent.release()
 
 
 def forward_log(level):
     """Has Python's ``logging`` take libmona's records of this level and higher, by the logger's name, instead of standard error."""
-    _silent.clear()
     _LIBRARY.mona_set_log_callback(_take_record, None, _take_no_more, level)
     atexit.register(_forward_no_log)
 
@@ -204,7 +203,7 @@ def forward_log(level):
 def _forward_no_log():
     """Before Python goes down: a thread of libmona that asked for it then would be ended in the middle of its work."""
     _LIBRARY.mona_set_log_callback(_TAKE_RECORD(), None, _TAKE_NO_MORE(), 0)
-    _silent.wait(1)
+    _silent.acquire(timeout=1)
 
 
 _tags = itertools.count(1)
