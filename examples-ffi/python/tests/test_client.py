@@ -82,6 +82,16 @@ class Exporting(unittest.TestCase):
         self.assertEqual((result["sent"], result["failed"]), (1, 3))
         self.assertIs(self.client.export(message({"a": object()})), False)
 
+    def test_what_is_no_batch_is_refused_whole(self):
+        strict = Client(raise_export_exceptions=True)
+        for batch in (None, 7, message({"a": 1}), "text", b"text", {"a": 1}):
+            self.assertIs(self.client.export_batch(batch), False, batch)
+            self.assertIs(self.client.enqueue(batch), False, batch)
+            for act in (strict.export_batch, strict.enqueue):
+                with self.assertRaises(mona.MonaExportException):
+                    act(batch)
+        self.assertEqual(support.messages(), [])
+
     def test_a_service_that_is_down_is_false_and_not_an_exception(self):
         client = Client(override_rest_api_host="127.0.0.1:1")
         self.assertIs(client.export(message({"a": 1})), False)
