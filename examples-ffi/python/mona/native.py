@@ -172,8 +172,16 @@ def _json(value):
     return value.encode("utf-8", "surrogatepass")
 
 
+def _text(name, value):
+    """JSON, or a name, as text for C, which would end it at a NUL."""
+    text = _json(value)
+    if b"\0" in text:
+        raise ValueError(f"{name} must not contain NUL")
+    return text
+
+
 def _options(options):
-    return _json(options) if options else None
+    return _text("options", options) if options else None
 
 
 def _milliseconds(timeout):
@@ -260,7 +268,7 @@ class Native:
 
     def __init__(self, config=None):
         client, out = c_void_p(), c_void_p()
-        status = _LIBRARY.mona_client_new(_json(config or {}), byref(client), byref(out))
+        status = _LIBRARY.mona_client_new(_text("config", config or {}), byref(client), byref(out))
         self.document = _checked(Document(status, _take(out)))
         self._client = client
         self._waiting = {}
@@ -281,7 +289,7 @@ class Native:
 
     def service(self, name, arguments=None, options=None):
         """Calls a service (docs/services.md) and waits for the answer."""
-        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        name, arguments, options = _text("service", name), _json(arguments or {}), _options(options)
         function = _LIBRARY.mona_service_call
         return _call(function, self._client, name, arguments, len(arguments), options)
 
@@ -298,7 +306,7 @@ class Native:
 
     async def service_async(self, name, arguments=None, options=None):
         """``service`` for asyncio: the loop goes on meanwhile."""
-        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        name, arguments, options = _text("service", name), _json(arguments or {}), _options(options)
         function = _LIBRARY.mona_service_call_async
         return await self._event(function, name, arguments, len(arguments), options)
 

@@ -122,6 +122,17 @@ class Exporting(unittest.TestCase):
             self.assertEqual((str(twin), twin.status, twin.kind), (str(error), -1, "invalid_argument"))
             self.assertEqual((twin.document, twin.document.json), (error.document, error.document.json))
 
+    def test_a_text_that_c_would_cut_off_is_a_value_error(self):
+        client = mona.Native()
+        for name, act in {
+            "config": lambda: mona.Native("{}\0"),
+            "service": lambda: client.service("get_config\0x"),
+            "options": lambda: client.export([], "{}\0x"),
+        }.items():
+            with self.assertRaisesRegex(ValueError, f"{name} .*NUL"):
+                act()
+        self.assertEqual(support.requests(), [])
+
     def test_services_return_what_those_of_mona_sdk_return(self):
         rule = {"path": "/insights", "json": {"response_data": [{"score": 0.5}]}}
         support.reset([rule, {"path": "/configs", "status": 400, "json": {"response_data": "no"}}])
