@@ -46,7 +46,7 @@ module Mona
     end
 
     def success? = status.zero?
-    def to_h = @to_h ||= JSON.parse(json)
+    def to_h = @to_h ||= JSON.parse(json, max_nesting: false)
     def [](name) = to_h[name]
 
     def checked
@@ -129,16 +129,22 @@ module Mona
   # A call under way.
   class Call
     def initialize
-      @answers = Thread::Queue.new
+      @settled = Thread::Queue.new
     end
 
     # Waits for the Document; raises what the call would have raised.
     def value
-      @value ||= @answers.pop
-      @value.checked
+      @settled.pop
+      raise @answer if @answer.is_a?(Exception)
+
+      @answer.checked
     end
 
-    def settle(document) = @answers << document
+    # A queue that is closed lets all go who wait, and those who come later.
+    def settle(answer)
+      @answer = answer
+      @settled.close
+    end
   end
 
   # A client of one Mona account. Any thread and any fiber may use it at any time, a forked child too.
@@ -233,7 +239,7 @@ module Mona
       forget if @process != Process.pid
       @lock.synchronize do
         Library.call(function, @client, *arguments, @tag += 1).checked
-        @thread ||= Thread.new { collect }
+        @thread = Thread.new { collect } unless @thread&.alive?
         @calls[@tag] = Call.new
       end
     end
@@ -259,12 +265,17 @@ module Mona
         end
         @lock.synchronize { return @thread = nil if @calls.empty? }
       end
+    rescue StandardError => error
+      @lock.synchronize do
+        @thread = nil
+        @calls.each_value { |call| call.settle(error) }.clear
+      end
     end
 
     def poll
       tag = Library.place
       event = Library.call(:poll, @client, 0, tag)
-      [Library.number(tag), Document.new(event["status"], event.json)] if event.success?
+      [Library.number(tag), Document.new(event["status"], event.json)] if event.status.zero?
     end
   end
 end
