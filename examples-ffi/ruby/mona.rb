@@ -45,7 +45,7 @@ module Mona
       @json = json
     end
 
-    def success? = status.zero?
+    def success? = self["success"]
     def to_h = @to_h ||= JSON.parse(json, max_nesting: false)
     def [](name) = to_h[name]
 
@@ -154,7 +154,7 @@ module Mona
     # The configuration's keys are those of docs/configuration.md; what is not given comes from the environment.
     def initialize(json = nil, **config)
       client = Library.place
-      @document = Library.call(:client_new, json || JSON.generate(config), client).checked
+      @document = Library.call(:client_new, c_text("config", json || config), client).checked
       @client = Library.number(client)
       @async = Async.new(self, @client)
       ObjectSpace.define_finalizer(self, Client.finalizer(@client))
@@ -177,9 +177,10 @@ module Mona
     def service(name, arguments = {}, options = nil)
       return service_async(name, arguments, options).value if Fiber.current_scheduler
 
+      name = c_text("service", name.to_s)
       arguments = text(arguments)
       size = arguments.bytesize
-      Library.call(:service_call, @client, name.to_s, arguments, size, optional(options)).checked
+      Library.call(:service_call, @client, name, arguments, size, optional(options)).checked
     end
 
     # The same, at once: each gives a Call, whose value waits.
@@ -189,9 +190,10 @@ module Mona
     end
 
     def service_async(name, arguments = {}, options = nil)
+      name = c_text("service", name.to_s)
       arguments = text(arguments)
       size = arguments.bytesize
-      @async.start(:service_call_async, name.to_s, arguments, size, optional(options))
+      @async.start(:service_call_async, name, arguments, size, optional(options))
     end
 
     # Accepts messages and returns at once; libmona delivers them.
@@ -221,8 +223,18 @@ module Mona
 
     private
 
-    def text(value) = value.is_a?(String) ? value : JSON.generate(value)
-    def optional(options) = options && text(options)
+    # A copy, because other threads go on during the call and may change the caller's.
+    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value)
+    def optional(options) = options && c_text("options", options)
+
+    # C would read a text up to its first NUL.
+    def c_text(name, value)
+      text = text(value)
+      raise ArgumentError, "#{name} must not contain NUL" if text.b.include?("\0")
+
+      text
+    end
+
     def milliseconds(seconds) = seconds.nil? ? -1 : (seconds * 1000).to_i
   end
 
