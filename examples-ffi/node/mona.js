@@ -74,7 +74,15 @@ function callInPool(f, ...args) {
 }
 
 const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
-const optional = (value) => (value == null ? null : text(value));
+
+/** The same as a `str` for koffi, which C would read up to its first NUL. */
+function terminated(name, value) {
+  const string = text(value);
+  if (string?.includes('\0')) throw new TypeError(`${name} must not contain NUL`);
+  return string;
+}
+
+const optional = (value) => (value == null ? null : terminated('options', value));
 
 /** A payload and its size. The NUL behind it is there because koffi takes an empty buffer for NULL. */
 function sized(value) {
@@ -144,7 +152,7 @@ export class Client {
   /** Makes a client and logs in. The configuration's keys are those of docs/configuration.md. */
   static async create(config = {}) {
     const client = [null];
-    const document = await callInPool(mona.clientNew, text(config), client);
+    const document = await callInPool(mona.clientNew, terminated('config', config), client);
     return new Client(client[0], document);
   }
 
@@ -167,7 +175,7 @@ export class Client {
 
   /** Calls a service (docs/services.md). */
   async service(name, args = {}, options) {
-    return this.#handle.start(this, mona.serviceAsync, name, ...sized(args), optional(options));
+    return this.#handle.start(this, mona.serviceAsync, terminated('service', name), ...sized(args), optional(options));
   }
 
   /** Accepts messages at once; libmona delivers them. */

@@ -142,3 +142,12 @@ test('flush ends with the client, whatever its spool keeps', async (t) => {
   assert.equal((await durable.close(0)).on_disk, 1);
   assert.equal(await flushed, false);
 });
+
+test('a text that C would cut off is a type error', async () => {
+  const refused = (name) => ({ name: 'TypeError', message: new RegExp(`^${name} .*NUL`) });
+  await assert.rejects(Client.create('{}\0'), refused('config'));
+  await assert.rejects(client.service('get_config\0x'), refused('service'));
+  await assert.rejects(client.export([], '{}\0x'), refused('options'));
+  assert.throws(() => client.enqueue([], '{}\0x'), refused('options'));
+  assert.deepEqual(await requests(), []);
+});
