@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -474,8 +475,9 @@ public:
     [[nodiscard]] int event_fd() noexcept { return mona_event_fd(handle()); }
 
     /**
-     * Has a thread of this client's own poll from now on, until the client is closed or destroyed. The handler of `on_event` must not throw
-     * then. A forked child has no such thread: a program that forks calls this in each child, and not before.
+     * Has a thread of this client's own poll from now on, until the client is closed or destroyed. What the handler of `on_event` throws ends
+     * it, and is thrown by all futures that are not fulfilled, and by later calls for one. A forked child has no such thread: a
+     * program that forks calls this in each child, and not before.
      */
     void run_polls()
     {
@@ -495,6 +497,7 @@ private:
         bool stopping = false;
         std::unordered_map<std::uint64_t, std::promise<result>> promises;
         std::thread pump;
+        std::exception_ptr failure;
 
         state() = default;
         state(const state &) = delete;
@@ -511,10 +514,19 @@ private:
                 pump.join();
             }
             mona_client_free(handle);
+            fail(std::make_exception_ptr(
+                closed_error(MONA_ERROR_CLOSED, R"({"success":false,"error_message":"The client was destroyed",)"
+                                                R"("error_kind":"closed","retriable":false})")));
+        }
+
+        /** Nobody will fulfil the promises any more, nor later ones. */
+        void fail(const std::exception_ptr &cause)
+        {
+            std::lock_guard<std::mutex> lock(mutex);
+            failure = cause;
             for (auto &left : promises)
-                left.second.set_exception(std::make_exception_ptr(
-                    closed_error(MONA_ERROR_CLOSED, R"({"success":false,"error_message":"The client was destroyed",)"
-                                                    R"("error_kind":"closed","retriable":false})")));
+                left.second.set_exception(cause);
+            promises.clear();
         }
 
         mona_status poll(std::chrono::milliseconds timeout)
@@ -555,11 +567,15 @@ private:
 
         void run()
         {
-            bool over = false;
-            while (!over) {
-                over = poll(forever) == MONA_ERROR_CLOSED;
-                std::lock_guard<std::mutex> lock(mutex);
-                over = over || stopping;
+            try {
+                bool over = false;
+                while (!over) {
+                    over = poll(forever) == MONA_ERROR_CLOSED;
+                    std::lock_guard<std::mutex> lock(mutex);
+                    over = over || stopping;
+                }
+            } catch (...) {
+                fail(std::current_exception());
             }
         }
     };
@@ -572,6 +588,8 @@ private:
         std::promise<result> promise;
         std::future<result> future = promise.get_future();
         std::unique_lock<std::mutex> lock(state_->mutex);
+        if (state_->failure)
+            std::rethrow_exception(state_->failure);
         std::uint64_t tag = ++state_->last_tag;
         state_->promises.emplace(tag, std::move(promise));
         lock.unlock();

@@ -151,6 +151,17 @@ static void what_has_no_future_goes_to_the_handler()
     CHECK(events.size() == 1 && has(events[0], "\"type\":\"delivery\"") && has(events[0], "\"delivered\":1"));
 }
 
+static void what_a_handler_throws_comes_out_of_the_futures()
+{
+    mona::client client(R"({"queue": {"delivery_events": "all"}})");
+    client.on_event([](std::string_view) { throw std::runtime_error("no"); });
+    CHECK(client.enqueue(message).ok() && client.flush().ok());
+    auto sent = client.export_async(message);
+    client.run_polls();
+    CHECK(has(thrown<std::runtime_error>([&] { sent.get(); }).what(), "no"));
+    CHECK(has(thrown<std::runtime_error>([&] { (void)client.export_async(message); }).what(), "no"));
+}
+
 static void a_full_queue_and_a_destroyed_client_are_told_apart()
 {
     std::future<mona::result> future;
@@ -172,6 +183,7 @@ int main()
     polls_fulfil_futures();
     a_thread_polls_where_it_is_told_to();
     what_has_no_future_goes_to_the_handler();
+    what_a_handler_throws_comes_out_of_the_futures();
     a_full_queue_and_a_destroyed_client_are_told_apart();
     return 0;
 }
