@@ -254,10 +254,18 @@ result checked(Call call)
     return {status, out.text()};
 }
 
+/** C would read a text up to its first NUL. */
+inline void refuse_nul(const char *name, std::string_view text)
+{
+    if (text.find('\0') != std::string_view::npos)
+        raise(MONA_ERROR_INVALID_ARGUMENT, std::string(R"({"success":false,"error_message":")") + name +
+                                               R"( must not contain NUL","error_kind":"invalid_argument","retriable":false})");
+}
+
 /** NUL-terminated text for C, or NULL where there is none. */
 class optional_text {
 public:
-    explicit optional_text(std::string_view text) : text_(text) {}
+    optional_text(const char *name, std::string_view text) : text_(text) { refuse_nul(name, text); }
     [[nodiscard]] const char *get() const noexcept { return text_.empty() ? nullptr : text_.c_str(); }
 
 private:
@@ -313,7 +321,7 @@ public:
      */
     explicit client(std::string_view config = {}) : state_(std::make_unique<state>())
     {
-        detail::optional_text text(config);
+        detail::optional_text text("config", config);
         created_ = detail::checked([&](char **out) {
                        return mona_client_new(text.get(), &state_->handle, out);
                    }).document;
@@ -343,7 +351,7 @@ public:
      */
     result export_json(std::string_view messages, std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_export_json(handle(), detail::bytes(messages), detail::length(messages),
                                     text.get(), out);
@@ -361,7 +369,8 @@ public:
     result service_call(const std::string &service, std::string_view arguments = "{}",
                         std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::refuse_nul("service", service);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_service_call(handle(), service.c_str(), detail::bytes(arguments),
                                      detail::length(arguments), text.get(), out);
@@ -378,7 +387,7 @@ public:
      */
     result enqueue(std::string_view messages, std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_enqueue_json(handle(), detail::bytes(messages), detail::length(messages),
                                      text.get(), out);
@@ -426,7 +435,7 @@ public:
     [[nodiscard]] std::future<result> export_async(std::string_view messages,
                                                    std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return start([&](std::uint64_t tag, char **out) {
             return mona_export_json_async(handle(), detail::bytes(messages),
                                           detail::length(messages), text.get(), tag, out);
@@ -445,7 +454,8 @@ public:
                                                          std::string_view arguments = "{}",
                                                          std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::refuse_nul("service", service);
+        detail::optional_text text("options", options);
         return start([&](std::uint64_t tag, char **out) {
             return mona_service_call_async(handle(), service.c_str(), detail::bytes(arguments),
                                            detail::length(arguments), text.get(), tag, out);

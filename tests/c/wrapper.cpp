@@ -67,6 +67,21 @@ static void texts_need_no_end()
     CHECK(has(error.what(), "messages_json: "));
 }
 
+static void texts_that_c_would_cut_off_are_refused()
+{
+    using namespace std::string_view_literals;
+    mona::client client;
+    auto refused = [](const char *name, auto call) {
+        auto error = thrown<mona::invalid_argument_error>(call);
+        CHECK(has(error.what(), name) && has(error.what(), "NUL") && error.kind() == "invalid_argument");
+    };
+    std::string service("get_config\0x"sv);
+    refused("config", [] { mona::client nobody("{}\0"sv); });
+    refused("options", [&] { client.export_json(message, "{}\0x"sv); });
+    refused("service", [&] { client.service_call(service); });
+    refused("service", [&] { (void)client.service_call_async(service); });
+}
+
 static void a_negative_status_is_thrown_and_a_positive_one_is_not()
 {
     mona::client forgiving;
@@ -177,6 +192,7 @@ int main()
 {
     calls_give_their_documents();
     texts_need_no_end();
+    texts_that_c_would_cut_off_are_refused();
     a_negative_status_is_thrown_and_a_positive_one_is_not();
     the_words_of_a_document_are_read();
     a_moved_client_goes_on();
