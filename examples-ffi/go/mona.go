@@ -141,9 +141,9 @@ func (c *Client) Active() bool {
 	return C.mona_client_is_active(c.handle) == 1
 }
 
-// Export sends messages and waits for the answer, or for the end of the context: then the call goes on by itself. Messages are a
-// Message, a slice of them, anything that becomes such JSON, or JSON text (string, []byte, json.RawMessage), which goes through
-// byte for byte.
+// Export sends messages and waits for the answer, or for the end of the context: then the call goes on by itself. A context that
+// has ended already sends nothing. Messages are a Message, a slice of them, anything that becomes such JSON, or JSON text (string,
+// []byte, json.RawMessage), which goes through byte for byte.
 func (c *Client) Export(ctx context.Context, messages any, options *Options) (*Document, error) {
 	defer runtime.KeepAlive(c)
 	payload, text, err := inputs(messages, options)
@@ -171,8 +171,11 @@ func (c *Client) Service(ctx context.Context, name string, arguments any, option
 	})
 }
 
-// await starts a call and waits for its event.
+// await starts a call, unless the context has ended, and waits for its event.
 func (c *Client) await(ctx context.Context, begin func(C.uint64_t, **C.char) C.mona_status) (*Document, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	events := make(chan string, 1)
 	if err := c.begin(begin, events); err != nil {
 		return nil, err
@@ -246,12 +249,14 @@ func (c *Client) Flush(ctx context.Context) error {
 	}
 }
 
-// Close delivers what is enqueued until the context's deadline; later calls give ErrClosed. The Document tells what was left.
-// A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
+// Close delivers what is enqueued until the context's deadline, and does not wait if the context has ended; later calls give
+// ErrClosed. The Document tells what was left. A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
 func (c *Client) Close(ctx context.Context) (*Document, error) {
 	defer runtime.KeepAlive(c)
 	wait := C.int64_t(-1)
-	if deadline, ok := ctx.Deadline(); ok {
+	if ctx.Err() != nil {
+		wait = 0
+	} else if deadline, ok := ctx.Deadline(); ok {
 		if wait = C.int64_t(time.Until(deadline).Milliseconds()); wait < 0 {
 			wait = 0
 		}
@@ -322,7 +327,10 @@ func optional(value any) (*C.char, error) {
 		return nil, nil
 	}
 	text, err := marshal(value)
-	return C.CString(string(text)), err
+	if err != nil {
+		return nil, err
+	}
+	return C.CString(string(text)), nil
 }
 
 func inputs(payload any, options *Options) ([]byte, *C.char, error) {
