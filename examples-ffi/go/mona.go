@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -120,7 +121,7 @@ type Client struct {
 // New makes a client and logs in. The configuration is a map or struct with the keys of docs/configuration.md, JSON text, or
 // nil: then the environment alone counts. A login that failed gives a client that is not Active.
 func New(config any) (*Client, error) {
-	text, err := optional(config)
+	text, err := optional("config", config)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,10 @@ func (c *Client) Service(ctx context.Context, name string, arguments any, option
 		return nil, err
 	}
 	defer C.free(unsafe.Pointer(text))
-	service := C.CString(name)
+	service, err := terminated("service", name)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(service))
 	return c.await(ctx, func(tag C.uint64_t, out **C.char) C.mona_status {
 		return C.mona_service_call_async(c.handle, service, start(payload), C.int64_t(len(payload)), text, tag, out)
@@ -321,8 +325,16 @@ func marshal(value any) ([]byte, error) {
 	return json.Marshal(value)
 }
 
+// terminated is text for C to read, up to its first NUL, and to free.
+func terminated(name, text string) (*C.char, error) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return nil, &Error{Status: ErrInvalidArgument.Status, Kind: "invalid_argument", Message: name + " must not contain NUL"}
+	}
+	return C.CString(text), nil
+}
+
 // optional is NULL, or JSON for C to free.
-func optional(value any) (*C.char, error) {
+func optional(name string, value any) (*C.char, error) {
 	if value == nil {
 		return nil, nil
 	}
@@ -330,7 +342,7 @@ func optional(value any) (*C.char, error) {
 	if err != nil {
 		return nil, err
 	}
-	return C.CString(string(text)), nil
+	return terminated(name, string(text))
 }
 
 func inputs(payload any, options *Options) ([]byte, *C.char, error) {
@@ -339,9 +351,10 @@ func inputs(payload any, options *Options) ([]byte, *C.char, error) {
 		return bytes, nil, err
 	}
 	if options.JSON != "" {
-		return bytes, C.CString(options.JSON), nil
+		text, err := terminated("options", options.JSON)
+		return bytes, text, err
 	}
-	text, err := optional(options)
+	text, err := optional("options", options)
 	return bytes, text, err
 }
 

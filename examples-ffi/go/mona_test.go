@@ -140,6 +140,24 @@ func TestAContextThatHasEndedSendsNothing(t *testing.T) {
 	}
 }
 
+func TestTextsThatCWouldCutOffAreErrors(t *testing.T) {
+	reset(t, "[]")
+	c := client(t, nil)
+	for name, call := range map[string]func() error{
+		"config":  func() error { _, err := New("{}\x00"); return err },
+		"service": func() error { _, err := c.Service(background, "get_config\x00x", "{}", nil); return err },
+		"options": func() error { _, err := c.Enqueue("[]", &Options{JSON: "{}\x00x"}); return err },
+	} {
+		err := call()
+		if !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), name+" must not contain NUL") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if sent := requests(t); len(sent) != 0 {
+		t.Error(sent)
+	}
+}
+
 func TestATimeOutOfTheCallsOwnIsADocument(t *testing.T) {
 	reset(t, `[{"path":"/export","delay_ms":500}]`)
 	document, err := client(t, nil).Export(background, message("1"), &Options{TimeoutMS: 10})
