@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <future>
 #include <memory>
@@ -253,10 +254,18 @@ result checked(Call call)
     return {status, out.text()};
 }
 
+/** C would read a text up to its first NUL. */
+inline void refuse_nul(const char *name, std::string_view text)
+{
+    if (text.find('\0') != std::string_view::npos)
+        raise(MONA_ERROR_INVALID_ARGUMENT, std::string(R"({"success":false,"error_message":")") + name +
+                                               R"( must not contain NUL","error_kind":"invalid_argument","retriable":false})");
+}
+
 /** NUL-terminated text for C, or NULL where there is none. */
 class optional_text {
 public:
-    explicit optional_text(std::string_view text) : text_(text) {}
+    optional_text(const char *name, std::string_view text) : text_(text) { refuse_nul(name, text); }
     [[nodiscard]] const char *get() const noexcept { return text_.empty() ? nullptr : text_.c_str(); }
 
 private:
@@ -312,7 +321,7 @@ public:
      */
     explicit client(std::string_view config = {}) : state_(std::make_unique<state>())
     {
-        detail::optional_text text(config);
+        detail::optional_text text("config", config);
         created_ = detail::checked([&](char **out) {
                        return mona_client_new(text.get(), &state_->handle, out);
                    }).document;
@@ -342,7 +351,7 @@ public:
      */
     result export_json(std::string_view messages, std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_export_json(handle(), detail::bytes(messages), detail::length(messages),
                                     text.get(), out);
@@ -360,7 +369,8 @@ public:
     result service_call(const std::string &service, std::string_view arguments = "{}",
                         std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::refuse_nul("service", service);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_service_call(handle(), service.c_str(), detail::bytes(arguments),
                                      detail::length(arguments), text.get(), out);
@@ -377,7 +387,7 @@ public:
      */
     result enqueue(std::string_view messages, std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return detail::checked([&](char **out) {
             return mona_enqueue_json(handle(), detail::bytes(messages), detail::length(messages),
                                      text.get(), out);
@@ -425,7 +435,7 @@ public:
     [[nodiscard]] std::future<result> export_async(std::string_view messages,
                                                    std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::optional_text text("options", options);
         return start([&](std::uint64_t tag, char **out) {
             return mona_export_json_async(handle(), detail::bytes(messages),
                                           detail::length(messages), text.get(), tag, out);
@@ -444,7 +454,8 @@ public:
                                                          std::string_view arguments = "{}",
                                                          std::string_view options = {})
     {
-        detail::optional_text text(options);
+        detail::refuse_nul("service", service);
+        detail::optional_text text("options", options);
         return start([&](std::uint64_t tag, char **out) {
             return mona_service_call_async(handle(), service.c_str(), detail::bytes(arguments),
                                            detail::length(arguments), text.get(), tag, out);
@@ -474,8 +485,9 @@ public:
     [[nodiscard]] int event_fd() noexcept { return mona_event_fd(handle()); }
 
     /**
-     * Has a thread of this client's own poll from now on, until the client is closed or destroyed. The handler of `on_event` must not throw
-     * then. A forked child has no such thread: a program that forks calls this in each child, and not before.
+     * Has a thread of this client's own poll from now on, until the client is closed or destroyed. What the handler of `on_event` throws ends
+     * it, and is thrown by all futures that are not fulfilled, and by later calls for one. A forked child has no such thread: a
+     * program that forks calls this in each child, and not before.
      */
     void run_polls()
     {
@@ -495,6 +507,7 @@ private:
         bool stopping = false;
         std::unordered_map<std::uint64_t, std::promise<result>> promises;
         std::thread pump;
+        std::exception_ptr failure;
 
         state() = default;
         state(const state &) = delete;
@@ -511,10 +524,19 @@ private:
                 pump.join();
             }
             mona_client_free(handle);
+            fail(std::make_exception_ptr(
+                closed_error(MONA_ERROR_CLOSED, R"({"success":false,"error_message":"The client was destroyed",)"
+                                                R"("error_kind":"closed","retriable":false})")));
+        }
+
+        /** Nobody will fulfil the promises any more, nor later ones. */
+        void fail(const std::exception_ptr &cause)
+        {
+            std::lock_guard<std::mutex> lock(mutex);
+            failure = cause;
             for (auto &left : promises)
-                left.second.set_exception(std::make_exception_ptr(
-                    closed_error(MONA_ERROR_CLOSED, R"({"success":false,"error_message":"The client was destroyed",)"
-                                                    R"("error_kind":"closed","retriable":false})")));
+                left.second.set_exception(cause);
+            promises.clear();
         }
 
         mona_status poll(std::chrono::milliseconds timeout)
@@ -555,11 +577,15 @@ private:
 
         void run()
         {
-            bool over = false;
-            while (!over) {
-                over = poll(forever) == MONA_ERROR_CLOSED;
-                std::lock_guard<std::mutex> lock(mutex);
-                over = over || stopping;
+            try {
+                bool over = false;
+                while (!over) {
+                    over = poll(forever) == MONA_ERROR_CLOSED;
+                    std::lock_guard<std::mutex> lock(mutex);
+                    over = over || stopping;
+                }
+            } catch (...) {
+                fail(std::current_exception());
             }
         }
     };
@@ -572,6 +598,8 @@ private:
         std::promise<result> promise;
         std::future<result> future = promise.get_future();
         std::unique_lock<std::mutex> lock(state_->mutex);
+        if (state_->failure)
+            std::rethrow_exception(state_->failure);
         std::uint64_t tag = ++state_->last_tag;
         state_->promises.emplace(tag, std::move(promise));
         lock.unlock();

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -120,7 +121,7 @@ type Client struct {
 // New makes a client and logs in. The configuration is a map or struct with the keys of docs/configuration.md, JSON text, or
 // nil: then the environment alone counts. A login that failed gives a client that is not Active.
 func New(config any) (*Client, error) {
-	text, err := optional(config)
+	text, err := optional("config", config)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +142,9 @@ func (c *Client) Active() bool {
 	return C.mona_client_is_active(c.handle) == 1
 }
 
-// Export sends messages and waits for the answer, or for the end of the context: then the call goes on by itself. Messages are a
-// Message, a slice of them, anything that becomes such JSON, or JSON text (string, []byte, json.RawMessage), which goes through
-// byte for byte.
+// Export sends messages and waits for the answer, or for the end of the context: then the call goes on by itself. A context that
+// has ended already sends nothing. Messages are a Message, a slice of them, anything that becomes such JSON, or JSON text (string,
+// []byte, json.RawMessage), which goes through byte for byte.
 func (c *Client) Export(ctx context.Context, messages any, options *Options) (*Document, error) {
 	defer runtime.KeepAlive(c)
 	payload, text, err := inputs(messages, options)
@@ -164,15 +165,21 @@ func (c *Client) Service(ctx context.Context, name string, arguments any, option
 		return nil, err
 	}
 	defer C.free(unsafe.Pointer(text))
-	service := C.CString(name)
+	service, err := terminated("service", name)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(service))
 	return c.await(ctx, func(tag C.uint64_t, out **C.char) C.mona_status {
 		return C.mona_service_call_async(c.handle, service, start(payload), C.int64_t(len(payload)), text, tag, out)
 	})
 }
 
-// await starts a call and waits for its event.
+// await starts a call, unless the context has ended, and waits for its event.
 func (c *Client) await(ctx context.Context, begin func(C.uint64_t, **C.char) C.mona_status) (*Document, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	events := make(chan string, 1)
 	if err := c.begin(begin, events); err != nil {
 		return nil, err
@@ -246,12 +253,14 @@ func (c *Client) Flush(ctx context.Context) error {
 	}
 }
 
-// Close delivers what is enqueued until the context's deadline; later calls give ErrClosed. The Document tells what was left.
-// A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
+// Close delivers what is enqueued until the context's deadline, and does not wait if the context has ended; later calls give
+// ErrClosed. The Document tells what was left. A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
 func (c *Client) Close(ctx context.Context) (*Document, error) {
 	defer runtime.KeepAlive(c)
 	wait := C.int64_t(-1)
-	if deadline, ok := ctx.Deadline(); ok {
+	if ctx.Err() != nil {
+		wait = 0
+	} else if deadline, ok := ctx.Deadline(); ok {
 		if wait = C.int64_t(time.Until(deadline).Milliseconds()); wait < 0 {
 			wait = 0
 		}
@@ -316,13 +325,24 @@ func marshal(value any) ([]byte, error) {
 	return json.Marshal(value)
 }
 
+// terminated is text for C to read, up to its first NUL, and to free.
+func terminated(name, text string) (*C.char, error) {
+	if strings.IndexByte(text, 0) >= 0 {
+		return nil, &Error{Status: ErrInvalidArgument.Status, Kind: "invalid_argument", Message: name + " must not contain NUL"}
+	}
+	return C.CString(text), nil
+}
+
 // optional is NULL, or JSON for C to free.
-func optional(value any) (*C.char, error) {
+func optional(name string, value any) (*C.char, error) {
 	if value == nil {
 		return nil, nil
 	}
 	text, err := marshal(value)
-	return C.CString(string(text)), err
+	if err != nil {
+		return nil, err
+	}
+	return terminated(name, string(text))
 }
 
 func inputs(payload any, options *Options) ([]byte, *C.char, error) {
@@ -331,9 +351,10 @@ func inputs(payload any, options *Options) ([]byte, *C.char, error) {
 		return bytes, nil, err
 	}
 	if options.JSON != "" {
-		return bytes, C.CString(options.JSON), nil
+		text, err := terminated("options", options.JSON)
+		return bytes, text, err
 	}
-	text, err := optional(options)
+	text, err := optional("options", options)
 	return bytes, text, err
 }
 

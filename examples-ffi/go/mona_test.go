@@ -121,6 +121,43 @@ func TestTheEndOfTheContextEndsTheWait(t *testing.T) {
 	}
 }
 
+func TestAContextThatHasEndedSendsNothing(t *testing.T) {
+	reset(t, "[]")
+	ended, cancel := context.WithCancel(background)
+	cancel()
+	c := client(t, `{"async_workers":1}`)
+	if _, err := c.Export(ended, message("1"), nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := c.Service(ended, "get_config", "{}", nil); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	// After these two: a client with one worker begins calls in their order.
+	_, err := c.Export(background, message("2"), nil)
+	check(t, err)
+	if sent := requests(t); len(sent) != 1 {
+		t.Error(sent)
+	}
+}
+
+func TestTextsThatCWouldCutOffAreErrors(t *testing.T) {
+	reset(t, "[]")
+	c := client(t, nil)
+	for name, call := range map[string]func() error{
+		"config":  func() error { _, err := New("{}\x00"); return err },
+		"service": func() error { _, err := c.Service(background, "get_config\x00x", "{}", nil); return err },
+		"options": func() error { _, err := c.Enqueue("[]", &Options{JSON: "{}\x00x"}); return err },
+	} {
+		err := call()
+		if !errors.Is(err, ErrInvalidArgument) || !strings.Contains(err.Error(), name+" must not contain NUL") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if sent := requests(t); len(sent) != 0 {
+		t.Error(sent)
+	}
+}
+
 func TestATimeOutOfTheCallsOwnIsADocument(t *testing.T) {
 	reset(t, `[{"path":"/export","delay_ms":500}]`)
 	document, err := client(t, nil).Export(background, message("1"), &Options{TimeoutMS: 10})
@@ -172,6 +209,20 @@ func TestClosingTellsWhatIsLeft(t *testing.T) {
 	now, cancel := context.WithTimeout(background, 0)
 	defer cancel()
 	document, err := c.Close(now)
+	check(t, err)
+	if document.Undelivered != 1 {
+		t.Error(string(document.JSON))
+	}
+}
+
+func TestClosingWithACancelledContextDoesNotWait(t *testing.T) {
+	reset(t, `[{"path":"/export","delay_ms":500}]`)
+	c := client(t, nil)
+	_, err := c.Enqueue(message("1"), nil)
+	check(t, err)
+	cancelled, cancel := context.WithCancel(background)
+	cancel()
+	document, err := c.Close(cancelled)
 	check(t, err)
 	if document.Undelivered != 1 {
 		t.Error(string(document.JSON))

@@ -5,10 +5,10 @@
 
 import koffi from 'koffi';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const ABI_VERSION = 0;
 const OK = 0;
-const TIMEOUT = 2;
 
 // The library that MONA_LIBRARY names, or else the system's.
 const library = koffi.load(process.env.MONA_LIBRARY || 'libmona.so.0');
@@ -74,7 +74,15 @@ function callInPool(f, ...args) {
 }
 
 const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
-const optional = (value) => (value == null ? null : text(value));
+
+/** The same as a `str` for koffi, which C would read up to its first NUL. */
+function terminated(name, value) {
+  const string = text(value);
+  if (string?.includes('\0')) throw new TypeError(`${name} must not contain NUL`);
+  return string;
+}
+
+const optional = (value) => (value == null ? null : terminated('options', value));
 
 /** A payload and its size. The NUL behind it is there because koffi takes an empty buffer for NULL. */
 function sized(value) {
@@ -82,7 +90,8 @@ function sized(value) {
   return [payload, payload.length - 1];
 }
 
-const milliseconds = (timeout) => (timeout == null ? -1 : Math.trunc(timeout));
+/** For C, to which a negative time is no end. */
+const milliseconds = (timeout) => (Number.isFinite(timeout) ? Math.trunc(timeout) : -1);
 
 /** A mona_client, its calls under way, and the socket that tells of their ends. */
 class Handle {
@@ -143,7 +152,7 @@ export class Client {
   /** Makes a client and logs in. The configuration's keys are those of docs/configuration.md. */
   static async create(config = {}) {
     const client = [null];
-    const document = await callInPool(mona.clientNew, text(config), client);
+    const document = await callInPool(mona.clientNew, terminated('config', config), client);
     return new Client(client[0], document);
   }
 
@@ -166,7 +175,7 @@ export class Client {
 
   /** Calls a service (docs/services.md). */
   async service(name, args = {}, options) {
-    return this.#handle.start(this, mona.serviceAsync, name, ...sized(args), optional(options));
+    return this.#handle.start(this, mona.serviceAsync, terminated('service', name), ...sized(args), optional(options));
   }
 
   /** Accepts messages at once; libmona delivers them. */
@@ -176,23 +185,31 @@ export class Client {
 
   /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. */
   async flush(timeout) {
-    const document = await this.#inPool(mona.flush, milliseconds(timeout));
-    return document.status !== TIMEOUT;
+    const time = milliseconds(timeout);
+    const end = time < 0 ? Infinity : performance.now() + time;
+    const before = this.stats();
+    // This ends the lingering. Waiting in C would hold a thread of the pool, which has four.
+    call(mona.flush, this.#handle.client, 0);
+    for (let pause = 1; ; pause = Math.min(2 * pause, 32)) {
+      const now = this.stats();
+      const waiting = now.in_memory + now.in_flight;
+      if (now.accepted - now.recovered - now.on_disk - waiting >= before.accepted - before.recovered) return true;
+      const left = end - performance.now();
+      // A closed client leaves alone what its spool keeps.
+      if (left <= 0 || (now.state === 'closed' && waiting === 0)) return false;
+      await sleep(Math.min(pause, left));
+    }
   }
 
   /** Delivers what is enqueued, within so many milliseconds; later calls are rejected. */
   async close(timeout = 10_000) {
-    return this.#inPool(mona.close, milliseconds(timeout));
+    const document = await callInPool(mona.close, this.#handle.client, milliseconds(timeout));
+    // Until here this client is in use, and so is not collected.
+    return this && document;
   }
 
   /** How the background delivery is going: docs/statistics.md. */
   stats() {
     return call(mona.stats, this.#handle.client);
-  }
-
-  async #inPool(f, ...args) {
-    const document = await callInPool(f, this.#handle.client, ...args);
-    // Until here this client is in use, and so is not collected.
-    return this && document;
   }
 }

@@ -45,8 +45,8 @@ module Mona
       @json = json
     end
 
-    def success? = status.zero?
-    def to_h = @to_h ||= JSON.parse(json)
+    def success? = self["success"]
+    def to_h = @to_h ||= JSON.parse(json, max_nesting: false)
     def [](name) = to_h[name]
 
     def checked
@@ -129,16 +129,22 @@ module Mona
   # A call under way.
   class Call
     def initialize
-      @answers = Thread::Queue.new
+      @settled = Thread::Queue.new
     end
 
     # Waits for the Document; raises what the call would have raised.
     def value
-      @value ||= @answers.pop
-      @value.checked
+      @settled.pop
+      raise @answer if @answer.is_a?(Exception)
+
+      @answer.checked
     end
 
-    def settle(document) = @answers << document
+    # A queue that is closed lets all go who wait, and those who come later.
+    def settle(answer)
+      @answer = answer
+      @settled.close
+    end
   end
 
   # A client of one Mona account. Any thread and any fiber may use it at any time, a forked child too.
@@ -148,7 +154,7 @@ module Mona
     # The configuration's keys are those of docs/configuration.md; what is not given comes from the environment.
     def initialize(json = nil, **config)
       client = Library.place
-      @document = Library.call(:client_new, json || JSON.generate(config), client).checked
+      @document = Library.call(:client_new, c_text("config", json || config), client).checked
       @client = Library.number(client)
       @async = Async.new(self, @client)
       ObjectSpace.define_finalizer(self, Client.finalizer(@client))
@@ -171,9 +177,10 @@ module Mona
     def service(name, arguments = {}, options = nil)
       return service_async(name, arguments, options).value if Fiber.current_scheduler
 
+      name = c_text("service", name.to_s)
       arguments = text(arguments)
       size = arguments.bytesize
-      Library.call(:service_call, @client, name.to_s, arguments, size, optional(options)).checked
+      Library.call(:service_call, @client, name, arguments, size, optional(options)).checked
     end
 
     # The same, at once: each gives a Call, whose value waits.
@@ -183,9 +190,10 @@ module Mona
     end
 
     def service_async(name, arguments = {}, options = nil)
+      name = c_text("service", name.to_s)
       arguments = text(arguments)
       size = arguments.bytesize
-      @async.start(:service_call_async, name.to_s, arguments, size, optional(options))
+      @async.start(:service_call_async, name, arguments, size, optional(options))
     end
 
     # Accepts messages and returns at once; libmona delivers them.
@@ -215,8 +223,18 @@ module Mona
 
     private
 
-    def text(value) = value.is_a?(String) ? value : JSON.generate(value)
-    def optional(options) = options && text(options)
+    # A copy, because other threads go on during the call and may change the caller's.
+    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value)
+    def optional(options) = options && c_text("options", options)
+
+    # C would read a text up to its first NUL.
+    def c_text(name, value)
+      text = text(value)
+      raise ArgumentError, "#{name} must not contain NUL" if text.b.include?("\0")
+
+      text
+    end
+
     def milliseconds(seconds) = seconds.nil? ? -1 : (seconds * 1000).to_i
   end
 
@@ -233,7 +251,7 @@ module Mona
       forget if @process != Process.pid
       @lock.synchronize do
         Library.call(function, @client, *arguments, @tag += 1).checked
-        @thread ||= Thread.new { collect }
+        @thread = Thread.new { collect } unless @thread&.alive?
         @calls[@tag] = Call.new
       end
     end
@@ -259,12 +277,17 @@ module Mona
         end
         @lock.synchronize { return @thread = nil if @calls.empty? }
       end
+    rescue StandardError => error
+      @lock.synchronize do
+        @thread = nil
+        @calls.each_value { |call| call.settle(error) }.clear
+      end
     end
 
     def poll
       tag = Library.place
       event = Library.call(:poll, @client, 0, tag)
-      [Library.number(tag), Document.new(event["status"], event.json)] if event.success?
+      [Library.number(tag), Document.new(event["status"], event.json)] if event.status.zero?
     end
   end
 end

@@ -67,6 +67,21 @@ static void texts_need_no_end()
     CHECK(has(error.what(), "messages_json: "));
 }
 
+static void texts_that_c_would_cut_off_are_refused()
+{
+    using namespace std::string_view_literals;
+    mona::client client;
+    auto refused = [](const char *name, auto call) {
+        auto error = thrown<mona::invalid_argument_error>(call);
+        CHECK(has(error.what(), name) && has(error.what(), "NUL") && error.kind() == "invalid_argument");
+    };
+    std::string service("get_config\0x"sv);
+    refused("config", [] { mona::client nobody("{}\0"sv); });
+    refused("options", [&] { client.export_json(message, "{}\0x"sv); });
+    refused("service", [&] { client.service_call(service); });
+    refused("service", [&] { (void)client.service_call_async(service); });
+}
+
 static void a_negative_status_is_thrown_and_a_positive_one_is_not()
 {
     mona::client forgiving;
@@ -151,6 +166,17 @@ static void what_has_no_future_goes_to_the_handler()
     CHECK(events.size() == 1 && has(events[0], "\"type\":\"delivery\"") && has(events[0], "\"delivered\":1"));
 }
 
+static void what_a_handler_throws_comes_out_of_the_futures()
+{
+    mona::client client(R"({"queue": {"delivery_events": "all"}})");
+    client.on_event([](std::string_view) { throw std::runtime_error("no"); });
+    CHECK(client.enqueue(message).ok() && client.flush().ok());
+    auto sent = client.export_async(message);
+    client.run_polls();
+    CHECK(has(thrown<std::runtime_error>([&] { sent.get(); }).what(), "no"));
+    CHECK(has(thrown<std::runtime_error>([&] { (void)client.export_async(message); }).what(), "no"));
+}
+
 static void a_full_queue_and_a_destroyed_client_are_told_apart()
 {
     std::future<mona::result> future;
@@ -166,12 +192,14 @@ int main()
 {
     calls_give_their_documents();
     texts_need_no_end();
+    texts_that_c_would_cut_off_are_refused();
     a_negative_status_is_thrown_and_a_positive_one_is_not();
     the_words_of_a_document_are_read();
     a_moved_client_goes_on();
     polls_fulfil_futures();
     a_thread_polls_where_it_is_told_to();
     what_has_no_future_goes_to_the_handler();
+    what_a_handler_throws_comes_out_of_the_futures();
     a_full_queue_and_a_destroyed_client_are_told_apart();
     return 0;
 }

@@ -1,7 +1,11 @@
 // What a program in Node sees: promises, errors, background export, and a loop that goes on.
 
 import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { beforeEach } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Client } from '../mona.js';
 import { MESSAGE, SLOW, messages, requests, reset, turnsUntil } from './support.js';
 
@@ -93,4 +97,57 @@ test('flush tells that the time was up', async () => {
   impatient.enqueue(MESSAGE);
   assert.equal(await impatient.flush(0), false);
   assert.equal((await impatient.close(0)).undelivered, 1);
+});
+
+test('flushes leave the thread pool to others', async () => {
+  await reset([{ path: '/export', status: 503 }]);
+  const patient = await Client.create({ queue: { back_off_first_ms: 1 } });
+  patient.enqueue(MESSAGE);
+  const flushes = Array.from({ length: 4 }, () => patient.flush(3_000));
+  const read = readFile(fileURLToPath(import.meta.url)).then(() => 'read');
+  assert.equal(await Promise.race([read, ...flushes]), 'read');
+  await reset();
+  assert.deepEqual(await Promise.all(flushes), Array(4).fill(true));
+});
+
+test('flush waits for what was enqueued before, and no longer', async () => {
+  await reset([{ path: '/export', delay_ms: 200, times: 1 }, { path: '/export', status: 503 }]);
+  const other = await Client.create({ queue: { linger_ms: 0, free_timeout_ms: 0 } });
+  other.enqueue(MESSAGE);
+  while (other.stats().in_flight === 0) await new Promise(setImmediate);
+  const flushed = other.flush(30_000);
+  other.enqueue(MESSAGE);
+  assert.equal(await flushed, true);
+  assert.equal(other.stats().delivered, 1);
+  assert.equal(await other.flush(0), false);
+  await other.close(0);
+  assert.equal(await other.flush(), true);
+});
+
+test('no end is no time-out', async () => {
+  await reset(SLOW);
+  client.enqueue(MESSAGE);
+  assert.equal(await client.flush(Infinity), true);
+  client.enqueue(MESSAGE);
+  assert.equal((await client.close(Infinity)).undelivered, 0);
+});
+
+test('flush ends with the client, whatever its spool keeps', async (t) => {
+  await reset([{ path: '/export', status: 503 }]);
+  const spool_dir = await mkdtemp(join(tmpdir(), 'mona-'));
+  t.after(() => rm(spool_dir, { recursive: true }));
+  const durable = await Client.create({ queue: { spool_dir } });
+  durable.enqueue(MESSAGE);
+  const flushed = durable.flush();
+  assert.equal((await durable.close(0)).on_disk, 1);
+  assert.equal(await flushed, false);
+});
+
+test('a text that C would cut off is a type error', async () => {
+  const refused = (name) => ({ name: 'TypeError', message: new RegExp(`^${name} .*NUL`) });
+  await assert.rejects(Client.create('{}\0'), refused('config'));
+  await assert.rejects(client.service('get_config\0x'), refused('service'));
+  await assert.rejects(client.export([], '{}\0x'), refused('options'));
+  assert.throws(() => client.enqueue([], '{}\0x'), refused('options'));
+  assert.deepEqual(await requests(), []);
 });

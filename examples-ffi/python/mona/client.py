@@ -42,6 +42,17 @@ def _messages_json(messages):
     return "[" + ",".join(map(_message_json, messages)) + "]"
 
 
+def _is_batch(events):
+    """Whether they can be messages at all. Texts and dicts are iterable too, but mona_sdk takes none of them."""
+    if isinstance(events, (str, bytes, dict)):
+        return False
+    try:
+        iter(events)
+    except TypeError:
+        return False
+    return True
+
+
 def _succeeded(document):
     return document["success"]
 
@@ -67,8 +78,13 @@ class Methods:
     def export_batch(
         self, events: List[MonaSingleMessage], default_action=None, filter_none_fields=None
     ):
-        """Sends messages. A dict of ``total``, ``sent``, ``failed`` and ``failure_reasons``; False if none could be sent."""
+        """Sends messages. A dict of ``total``, ``sent``, ``failed`` and ``failure_reasons``; False if none could be sent, as
+        with what is no iterable of messages.
+        """
         options = {"default_action": default_action, "filter_none_fields": filter_none_fields}
+        if not _is_batch(events):
+            # No message: libmona refuses it, and has that raised where it is configured.
+            return self._export([None], options, _succeeded)
         return self._export(events, options, _counts)
 
     # The names of mona_sdk 0.0.57.
@@ -267,7 +283,8 @@ class Client(Methods):
         True, if all were accepted; else none was. Raises MonaQueueFullException where there is no room.
         """
         options = {"default_action": default_action, "filter_none_fields": filter_none_fields}
-        return self._native.enqueue(_messages_json(events), options)["success"]
+        messages = _messages_json(events if _is_batch(events) else [None])
+        return self._native.enqueue(messages, options)["success"]
 
     def flush(self, timeout=None):
         """Waits until what was enqueued is settled; False if ``timeout`` (seconds) was up first."""

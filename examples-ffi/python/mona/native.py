@@ -6,6 +6,7 @@ has a coroutine beside it for asyncio.
 
 import asyncio
 import atexit
+import contextlib
 import ctypes
 import itertools
 import json
@@ -26,7 +27,6 @@ _MESSAGES = [c_void_p, c_char_p, c_int64, c_char_p]
 _SERVICE = [c_void_p, c_char_p, c_char_p, c_int64, c_char_p]
 _FUNCTIONS = {
     "mona_abi_version": (c_uint32, []),
-    "mona_version_string": (c_char_p, []),
     "mona_client_new": (c_int32, [c_char_p, _OUT, _OUT]),
     "mona_client_is_active": (c_int32, [c_void_p]),
     "mona_client_close": (c_int32, [c_void_p, c_int64, _OUT]),
@@ -71,6 +71,9 @@ class MonaException(Exception):
         self.document = document
         self.kind = document.get("error_kind")
         self.retriable = document.get("retriable")
+
+    def __reduce__(self):
+        return type(self), (self.status, self.document)
 
 
 class MonaInvalidArgumentException(MonaException, ValueError):
@@ -118,13 +121,13 @@ _BY_STATUS = {
 
 
 class Document(dict):
-    """What a call returned. ``json`` is the text it came as: numbers there have all their digits."""
+    """What a call returned, or an event, which has its status inside. ``json`` is the text: numbers there have all their digits."""
 
     __slots__ = ("status", "json")
 
     def __init__(self, status, text):
         super().__init__(json.loads(text))
-        self.status = status
+        self.status = self["status"] if status is None else status
         self.json = text
 
 
@@ -151,9 +154,13 @@ def _call(function, *arguments):
 
 def _settle(future, text):
     """Hands an event to the one who waits, unless he was cancelled."""
-    if not future.done():
-        event = json.loads(text)
-        future.set_result(Document(event["status"], text))
+    if future.done():
+        return
+    try:
+        future.set_result(Document(None, text))
+    except (RecursionError, ValueError) as error:
+        # Python reads no JSON that is too deep, no number that is too long.
+        future.set_exception(error)
 
 
 def _json(value):
@@ -165,8 +172,16 @@ def _json(value):
     return value.encode("utf-8", "surrogatepass")
 
 
+def _text(name, value):
+    """JSON, or a name, as text for C, which would end it at a NUL."""
+    text = _json(value)
+    if b"\0" in text:
+        raise ValueError(f"{name} must not contain NUL")
+    return text
+
+
 def _options(options):
-    return _json(options) if options else None
+    return _text("options", options) if options else None
 
 
 def _milliseconds(timeout):
@@ -178,17 +193,17 @@ def _take_record(level, logger, message, _):
     logging.getLogger(logger.decode()).log(level, "%s", message.decode())
 
 
-_silent = threading.Event()
+# One for each forward_log whose last record has been taken.
+_silent = threading.Semaphore(0)
 
 
 @_TAKE_NO_MORE
 def _take_no_more(_):
-    _silent.set()
+    _silent.release()
 
 
 def forward_log(level):
     """Has Python's ``logging`` take libmona's records of this level and higher, by the logger's name, instead of standard error."""
-    _silent.clear()
     _LIBRARY.mona_set_log_callback(_take_record, None, _take_no_more, level)
     atexit.register(_forward_no_log)
 
@@ -196,7 +211,7 @@ def forward_log(level):
 def _forward_no_log():
     """Before Python goes down: a thread of libmona that asked for it then would be ended in the middle of its work."""
     _LIBRARY.mona_set_log_callback(_TAKE_RECORD(), None, _TAKE_NO_MORE(), 0)
-    _silent.wait(1)
+    _silent.acquire(timeout=1)
 
 
 _tags = itertools.count(1)
@@ -205,6 +220,10 @@ _tags = itertools.count(1)
 # thread frees. SimpleQueue.put is the one way to hand something to a thread that the collector may use.
 _collected = queue.SimpleQueue()
 _reaper = None
+
+
+# Those that a forked child has to do something about.
+_natives = weakref.WeakSet()
 
 
 def _collect(address):
@@ -228,6 +247,8 @@ def _forked():
     """A child has none of its parent's threads: its first new client starts its own."""
     global _reaper, _collected
     _reaper, _collected = None, queue.SimpleQueue()
+    for native in _natives:
+        native._forget_loops()
     _LIBRARY.mona_after_fork_child()
 
 
@@ -247,10 +268,12 @@ class Native:
 
     def __init__(self, config=None):
         client, out = c_void_p(), c_void_p()
-        status = _LIBRARY.mona_client_new(_json(config or {}), byref(client), byref(out))
+        status = _LIBRARY.mona_client_new(_text("config", config or {}), byref(client), byref(out))
         self.document = _checked(Document(status, _take(out)))
         self._client = client
-        self._waiting, self._loops, self._lock = {}, {}, threading.Lock()
+        self._waiting = {}
+        self._forget_loops()
+        _natives.add(self)
         _start_reaper()
         # Freed when nobody can call it any more, never earlier: another thread may be inside a call.
         # At the end of the program libmona itself delivers what is enqueued.
@@ -266,7 +289,7 @@ class Native:
 
     def service(self, name, arguments=None, options=None):
         """Calls a service (docs/services.md) and waits for the answer."""
-        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        name, arguments, options = _text("service", name), _json(arguments or {}), _options(options)
         function = _LIBRARY.mona_service_call
         return _call(function, self._client, name, arguments, len(arguments), options)
 
@@ -283,7 +306,7 @@ class Native:
 
     async def service_async(self, name, arguments=None, options=None):
         """``service`` for asyncio: the loop goes on meanwhile."""
-        name, arguments, options = name.encode(), _json(arguments or {}), _options(options)
+        name, arguments, options = _text("service", name), _json(arguments or {}), _options(options)
         function = _LIBRARY.mona_service_call_async
         return await self._event(function, name, arguments, len(arguments), options)
 
@@ -291,25 +314,41 @@ class Native:
         """Starts a call, and waits for the event that tells of its end."""
         loop = asyncio.get_running_loop()
         tag, future = next(_tags), loop.create_future()
-        self._waiting[tag] = loop, future
-        self._watch(loop, +1)
+        self._watch(loop)
         try:
-            _call(function, self._client, *arguments, tag)
+            self._waiting[tag] = loop, future
+            try:
+                _call(function, self._client, *arguments, tag)
+            except MonaQueueFullException:
+                # The ends of cancelled calls take up room until they are collected, and no loop may have watched.
+                self._collect()
+                _call(function, self._client, *arguments, tag)
             return _checked(await future)
         finally:
-            del self._waiting[tag]
-            self._watch(loop, -1)
+            self._waiting.pop(tag, None)
+            self._unwatch(loop)
 
-    def _watch(self, loop, calls):
+    def _forget_loops(self):
+        """No loop watches: a forked child has a descriptor of its own, and perhaps a lock that a thread of its parent held."""
+        self._loops, self._lock = {}, threading.Lock()
+
+    def _watch(self, loop):
         """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does."""
         with self._lock:
-            before = self._loops.get(loop, 0)
-            self._loops[loop] = before + calls
-            if before == 0:
-                loop.add_reader(_LIBRARY.mona_event_fd(self._client), self._collect)
-            elif before + calls == 0:
-                loop.remove_reader(_LIBRARY.mona_event_fd(self._client))
-                del self._loops[loop]
+            descriptor, calls = self._loops.get(loop, (None, 0))
+            if calls == 0:
+                descriptor = _LIBRARY.mona_event_fd(self._client)
+                loop.add_reader(descriptor, self._collect)
+            self._loops[loop] = descriptor, calls + 1
+
+    def _unwatch(self, loop):
+        """Without libmona: a coroutine that the garbage collector ends may outlive the client, if both are garbage."""
+        with self._lock:
+            descriptor, calls = self._loops.pop(loop, (None, 0))
+            if calls > 1:
+                self._loops[loop] = descriptor, calls - 1
+            elif calls == 1:
+                loop.remove_reader(descriptor)
 
     def _collect(self):
         """Takes the events that are there, whichever loop they are for."""
@@ -321,7 +360,9 @@ class Native:
                 return
             loop, future = self._waiting.get(tag.value, (None, None))
             if loop is not None:
-                loop.call_soon_threadsafe(_settle, future, text)
+                # A loop that was closed in the meantime has nobody who waits.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(_settle, future, text)
 
     def flush(self, timeout=None):
         """Waits until what was enqueued is settled; False when the time (in seconds) was up first."""

@@ -1,13 +1,17 @@
 """asyncio: the loop goes on, and each coroutine gets its own answer."""
 
 import asyncio
-import json
+import gc
+import select
+import sys
 import threading
 import unittest
+import unittest.mock
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import support
-from mona import AsyncClient, MonaServiceException, MonaSingleMessage
+from mona import AsyncClient, MonaServiceException, MonaSingleMessage, Native, native
 
 SLOW = [{"path": "/export", "delay_ms": 500}]
 
@@ -54,6 +58,30 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
         support.ask("DELETE", "rules")
         self.assertIs(await self.client.export_async(message(2)), True)
 
+    async def test_cancelled_calls_leave_their_room_to_others(self):
+        client = Native({"async_max_calls": 1})
+        call = asyncio.ensure_future(client.export_async([]))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.wait([call])
+        # Its end is there, and no loop watches for it.
+        select.select([native._LIBRARY.mona_event_fd(client._client)], [], [])
+        self.assertEqual((await client.export_async([]))["total"], 0)
+
+    @unittest.skipUnless(hasattr(sys, "set_int_max_str_digits"), "any number is read")
+    async def test_an_answer_that_cannot_be_read_is_an_exception(self):
+        rule = f'{{"path":"/insights","json":{{"response_data":{"1" * 10_000}}}}}'
+        support.ask("POST", "rules", f'{{"defaults":{{"enforce_auth":false}},"rules":[{rule}]}}')
+        with self.assertRaisesRegex(ValueError, "digits"):
+            await asyncio.wait_for(self.client.get_insights_async("LOANS", 1), 30)
+
+    async def test_a_loop_that_once_refused_the_descriptor_serves_later_calls(self):
+        loop = asyncio.get_running_loop()
+        with unittest.mock.patch.object(loop, "add_reader", side_effect=OSError):
+            with self.assertRaises(OSError):
+                await self.client.export_async(message(1))
+        self.assertIs(await asyncio.wait_for(self.client.export_async(message(2)), 30), True)
+
     async def test_an_executor_is_used_where_one_is_given(self):
         names = []
         with ThreadPoolExecutor(1, initializer=lambda: names.append(1)) as executor:
@@ -74,6 +102,33 @@ class Loops(unittest.TestCase):
         client = AsyncClient()
         for number in range(3):
             self.assertIs(asyncio.run(client.export_async(message(number))), True)
+
+    def begun_in_a_closed_loop(self, client):
+        """A call under way that no loop will end."""
+        loop = asyncio.new_event_loop()
+        call = loop.create_task(client.export_async([]))
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+        # asyncio would tell of it.
+        call._log_destroy_pending = False
+        return call
+
+    def test_a_loop_that_was_closed_early_troubles_no_other(self):
+        client = Native({"async_max_calls": 1})
+        call = self.begun_in_a_closed_loop(client)
+        select.select([native._LIBRARY.mona_event_fd(client._client)], [], [])
+        self.assertEqual(asyncio.run(client.export_async([]))["total"], 0)
+        self.assertFalse(call.done())
+
+    def test_a_call_that_is_collected_with_its_client_leaves_that_alone(self):
+        client = Native()
+        held, call = weakref.ref(client), self.begun_in_a_closed_loop(client)
+        with unittest.mock.patch.object(native._LIBRARY, "mona_event_fd") as descriptor:
+            del client, call
+            gc.collect()
+        self.assertIsNone(held())
+        descriptor.assert_not_called()
 
     def test_a_client_serves_several_loops_at_once(self):
         client, answers = AsyncClient(), []

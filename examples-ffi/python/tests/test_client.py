@@ -1,7 +1,9 @@
 """What the drop-in promises: mona_sdk's names, arguments and results."""
 
+import copy
 import inspect
 import json
+import pickle
 import unittest
 
 import mona
@@ -80,6 +82,16 @@ class Exporting(unittest.TestCase):
         self.assertEqual((result["sent"], result["failed"]), (1, 3))
         self.assertIs(self.client.export(message({"a": object()})), False)
 
+    def test_what_is_no_batch_is_refused_whole(self):
+        strict = Client(raise_export_exceptions=True)
+        for batch in (None, 7, message({"a": 1}), "text", b"text", {"a": 1}):
+            self.assertIs(self.client.export_batch(batch), False, batch)
+            self.assertIs(self.client.enqueue(batch), False, batch)
+            for act in (strict.export_batch, strict.enqueue):
+                with self.assertRaises(mona.MonaExportException):
+                    act(batch)
+        self.assertEqual(support.messages(), [])
+
     def test_a_service_that_is_down_is_false_and_not_an_exception(self):
         client = Client(override_rest_api_host="127.0.0.1:1")
         self.assertIs(client.export(message({"a": 1})), False)
@@ -100,6 +112,26 @@ class Exporting(unittest.TestCase):
         support.reset([{"path": "*/api-token", "status": 401, "json": {"errors": ["no"]}}])
         with self.assertRaises(mona.MonaAuthenticationException):
             Client("another key", raise_authentication_exceptions=True)
+
+    def test_exceptions_can_be_copied_and_pickled(self):
+        with self.assertRaises(mona.MonaInvalidArgumentException) as raised:
+            mona.Native().export("x")
+        error = raised.exception
+        for twin in (copy.copy(error), copy.deepcopy(error), pickle.loads(pickle.dumps(error))):
+            self.assertIs(type(twin), type(error))
+            self.assertEqual((str(twin), twin.status, twin.kind), (str(error), -1, "invalid_argument"))
+            self.assertEqual((twin.document, twin.document.json), (error.document, error.document.json))
+
+    def test_a_text_that_c_would_cut_off_is_a_value_error(self):
+        client = mona.Native()
+        for name, act in {
+            "config": lambda: mona.Native("{}\0"),
+            "service": lambda: client.service("get_config\0x"),
+            "options": lambda: client.export([], "{}\0x"),
+        }.items():
+            with self.assertRaisesRegex(ValueError, f"{name} .*NUL"):
+                act()
+        self.assertEqual(support.requests(), [])
 
     def test_services_return_what_those_of_mona_sdk_return(self):
         rule = {"path": "/insights", "json": {"response_data": [{"score": 0.5}]}}

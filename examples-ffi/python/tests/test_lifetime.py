@@ -167,6 +167,20 @@ class Ends(unittest.TestCase):
         )
         self.assertEqual((said, len(support.messages())), ("", 8))
 
+    def test_a_child_that_was_forked_while_a_loop_began_to_watch_does_so_too(self):
+        said = python(
+            "import asyncio, mona, os, signal\n"
+            "client = mona.Native()\n"
+            "client._lock.acquire()\n"
+            "child = os.fork()\n"
+            "if child:\n"
+            "    assert os.waitpid(child, 0)[1] == 0\n"
+            "else:\n"
+            "    signal.alarm(30)\n"
+            "    asyncio.run(client.export_async([]))\n"
+        )
+        self.assertEqual(said, "")
+
 
 if __name__ == "__main__":
     unittest.main()

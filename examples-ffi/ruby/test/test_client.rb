@@ -1,5 +1,6 @@
 # What a program in Ruby sees: values, errors, background export.
 
+require "minitest/mock"
 require_relative "support"
 
 class TestClient < Minitest::Test
@@ -48,6 +49,27 @@ class TestClient < Minitest::Test
     assert_raises(Mona::AuthenticationError) do
       Mona::Client.new(api_key: "another", raise_authentication_exceptions: true)
     end
+  end
+
+  def test_a_login_that_was_refused_and_is_not_raised_is_no_success
+    Sandbox.reset([{ path: "*/api-token", status: 401, json: { errors: ["no"] } }])
+    document = Mona::Client.new(api_key: "a third").document
+    assert_equal [0, false, false], [document.status, document["success"], document.success?]
+  end
+
+  def test_a_text_that_c_would_cut_off_is_an_argument_error
+    calls = { "config" => -> { Mona::Client.new("{}\0") },
+              "service" => -> { @client.service("get_config\0x") },
+              "options" => -> { @client.export([], "{}\0x") } }
+    calls.each { |name, call| assert_match(/\A#{name} .*NUL/, assert_raises(ArgumentError, &call).message) }
+    assert_empty Sandbox.requests
+  end
+
+  def test_a_text_that_changes_during_the_call_was_copied
+    text = JSON.generate(MESSAGE)
+    call = Mona::Library.method(:call)
+    Mona::Library.stub(:call, ->(*arguments) { text.replace("x") && call.(*arguments) }) { @client.export(text) }
+    assert_equal [{ "a" => 1 }], Sandbox.messages.map { |message| message["message"] }
   end
 
   def test_a_service_answers

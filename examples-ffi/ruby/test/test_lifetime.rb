@@ -1,5 +1,7 @@
 # Memory, threads, fibers, the collector, the end of the program, and fork.
 
+require "minitest/mock"
+require "timeout"
 require_relative "scheduler"
 require_relative "support"
 
@@ -47,6 +49,37 @@ class TestThreads < Minitest::Test
       assert_includes given[7], "no_data_#{thread}_7"
       assert_equal (1..50).to_a, given.last(50)
     end
+  end
+
+  def test_the_answer_of_one_call_can_be_had_by_many
+    call = @client.export_async(MESSAGE)
+    waiting = Array.new(3) { Thread.new { call.value["sent"] } }
+    assert_equal [1, 1, 1], (waiting.map { |thread| thread.join(30)&.value })
+    assert_equal 1, call.value["sent"]
+  end
+
+  def test_an_answer_may_be_deep
+    deep = ("[" * 500) + ("]" * 500)
+    Sandbox.reset(%([{"path":"/insights","json":{"response_data":#{deep}}}]))
+    arguments = { context_class: "LOANS", min_segment_size: 1 }
+    document = Timeout.timeout(30) { @client.service_async("get_insights", arguments).value }
+    assert_equal deep, JSON.generate(document["data"], max_nesting: 0)
+  end
+
+  def async = @client.instance_variable_get(:@async)
+
+  def test_what_ends_the_collecting_thread_is_raised_and_later_calls_have_another
+    async.stub(:poll, -> { raise IOError, "broken" }) do
+      assert_raises(IOError) { Timeout.timeout(30) { @client.export_async([]).value } }
+    end
+    assert_predicate Timeout.timeout(30) { @client.export_async([]).value }, :success?
+  end
+
+  def test_a_collecting_thread_that_was_killed_is_followed_by_another
+    first = @client.export_async(MESSAGE)
+    async.instance_variable_get(:@thread).kill.join
+    calls = [first, @client.export_async(MESSAGE)]
+    assert_equal [1, 1], Timeout.timeout(30) { calls.map { |call| call.value["sent"] } }
   end
 
   def test_a_client_that_nobody_holds_lives_until_its_calls_have_ended
