@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "../support/cargo.rs"]
+mod cargo;
 mod licences;
 
 use mona::services::{self, SERVICES};
