@@ -1,8 +1,11 @@
 //! Logging in, staying logged in, and what a failed login means, against a real server.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/closed_port.rs"]
+mod closed_port;
 mod support;
 
+use closed_port::ClosedPort;
 use mona::client::Client;
 use mona::status::Status;
 use mona_sandbox::{Options, Sandbox};
@@ -304,9 +307,12 @@ fn oidc_asks_by_form_and_reports_the_providers_words() {
 
 #[test]
 fn an_unreachable_authentication_server_is_told_as_such() {
-    let sandbox = sandbox();
-    let mut config = config(&sandbox, json!({"raise_authentication_exceptions": true}));
-    drop(sandbox);
+    let closed = ClosedPort::new();
+    let url = format!("http://{}", closed.host());
+    let mut config = config(
+        &sandbox(),
+        json!({"raise_authentication_exceptions": true, "auth_api_token_url": url}),
+    );
     for mode in ["MONA", "OIDC"] {
         config["auth_mode"] = json!(mode);
         config["user_id"] = json!("u");

@@ -1,11 +1,11 @@
 //! What the library is built from: licences, sources, duplicates, and what must not be in it. Works without a network.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/cargo.rs"]
+mod cargo;
+
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// One of these is to be had from every package that is shipped.
 const LICENCES: [&str; 6] = [
@@ -40,11 +40,6 @@ const BANNED: [&str; 9] = [
 const FOREIGN: [&str; 1] = ["ring"];
 
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -53,32 +48,12 @@ struct Package {
     links: Option<String>,
 }
 
-fn cargo(arguments: &str) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args(arguments.split(' '))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "cargo {arguments}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// All packages of the lock file, and those that are linked into the library.
+/// The packages of the lock file that are linked into the library, and all others.
 fn packages() -> (Vec<Package>, Vec<Package>) {
-    let metadata =
-        format!("metadata --locked --offline --format-version 1 --filter-platform {TARGET}");
-    let tree = format!(
-        "tree --locked --offline --package mona --edges normal,no-proc-macro --prefix none --target {TARGET} --format {{p}}"
-    );
-    let tree = cargo(&tree);
-    let linked: BTreeSet<&str> = tree
-        .lines()
-        .map(|line| line.trim_end_matches(" (*)"))
-        .collect();
-    let all: Metadata = serde_json::from_str(&cargo(&metadata)).unwrap();
+    let linked = cargo::linked();
     let shipped =
-        |package: &Package| linked.contains(&*format!("{} v{}", package.name, package.version));
-    let (shipped, others): (Vec<_>, Vec<_>) = all.packages.into_iter().partition(shipped);
+        |package: &Package| linked.contains(&format!("{} v{}", package.name, package.version));
+    let (shipped, others): (Vec<_>, Vec<_>) = cargo::packages().into_iter().partition(shipped);
     assert!(shipped.len() > 50, "{} packages are shipped", shipped.len());
     (shipped, others)
 }

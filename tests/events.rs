@@ -1,10 +1,13 @@
 //! Delivery events: what became of enqueued messages, told through the same queue as the ends of calls.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/background.rs"]
+mod background;
 #[path = "support/judge.rs"]
 mod judge;
 mod support;
 
+use background::{config_for, enqueue_together, flush, merged, message};
 use judge::Judge;
 use mona::client::Client;
 use mona::status::Status;
@@ -12,34 +15,18 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use support::*;
 
-/// A client of a judge, without authentication or waits.
-fn client_of(judge: &Judge, changes: Value) -> Client {
-    let mut config = json!({
-        "auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false, "override_rest_api_host": judge.host(),
-        "queue": {"linger_ms": 60_000, "back_off_first_ms": 1, "back_off_longest_ms": 2},
-    });
-    for (key, value) in changes.as_object().unwrap() {
-        match value.as_object() {
-            Some(queue) => config["queue"]
-                .as_object_mut()
-                .unwrap()
-                .extend(queue.clone()),
-            None => config[key] = value.clone(),
-        }
-    }
-    client(&config)
+/// The configuration of a client with these keys of `queue`, whose messages wait for a flush.
+fn config_of(judge: &Judge, queue: Value) -> Value {
+    config_for(judge.host(), merged(json!({"linger_ms": 60_000}), queue))
+}
+
+fn client_of(judge: &Judge, queue: Value) -> Client {
+    client(&config_of(judge, queue))
 }
 
 fn enqueue(client: &Client, ids: &[&str]) {
-    let message = |id| json!({"message": {"a": 1}, "contextClass": "C", "contextId": id});
-    let messages: Vec<_> = ids.iter().map(message).collect();
-    let answer = client.enqueue(&json!(messages).to_string(), None, true);
-    assert_eq!(answer.status, Status::Ok, "{}", answer.document);
-}
-
-fn flush(client: &Client) {
-    let answer = client.flush(PATIENCE.as_millis() as i64);
-    assert_eq!(answer.status, Status::Ok, "{}", answer.document);
+    let messages: Vec<_> = ids.iter().map(|id| message(id)).collect();
+    enqueue_together(client, &messages);
 }
 
 /// All events that wait.
@@ -106,7 +93,10 @@ fn a_batch_with_failures_is_one_event_that_names_them() {
 #[test]
 fn the_status_of_a_failure_is_that_of_an_export() {
     let judge = strict();
-    let client = client_of(&judge, json!({"raise_export_exceptions": true}));
+    let client = client(&merged(
+        config_of(&judge, json!({})),
+        json!({"raise_export_exceptions": true}),
+    ));
     enqueue(&client, &["bad"]);
     flush(&client);
     assert_eq!(events(&client)[0]["status"], Status::Export as i32);
@@ -115,7 +105,7 @@ fn the_status_of_a_failure_is_that_of_an_export() {
 #[test]
 fn every_batch_is_an_event_where_all_are_wanted() {
     let judge = strict();
-    let client = client_of(&judge, json!({"queue": {"delivery_events": "all"}}));
+    let client = client_of(&judge, json!({"delivery_events": "all"}));
     for ids in [["a", "b"], ["c", "bad"]] {
         enqueue(&client, &ids);
         flush(&client);
@@ -136,7 +126,7 @@ fn every_batch_is_an_event_where_all_are_wanted() {
 #[test]
 fn no_batch_is_an_event_where_none_is_wanted() {
     let judge = strict();
-    let client = client_of(&judge, json!({"queue": {"delivery_events": "none"}}));
+    let client = client_of(&judge, json!({"delivery_events": "none"}));
     enqueue(&client, &["a", "bad"]);
     flush(&client);
     assert_eq!(events(&client), [Value::Null; 0]);
@@ -145,14 +135,14 @@ fn no_batch_is_an_event_where_none_is_wanted() {
 #[test]
 fn what_expires_or_is_dropped_is_told_too() {
     let judge = Judge::start(|_, _| (503, "{}".into()));
-    let late = client_of(&judge, json!({"queue": {"time_to_live_ms": 1}}));
+    let late = client_of(&judge, json!({"time_to_live_ms": 1}));
     enqueue(&late, &["a", "b"]);
     flush(&late);
     assert_eq!(sum(&events(&late), "expired"), 2);
 
     let full = client_of(
         &judge,
-        json!({"queue": {"max_messages": 2, "overflow": "drop_oldest"}}),
+        json!({"max_messages": 2, "overflow": "drop_oldest"}),
     );
     for id in ["a", "b", "c", "d", "e"] {
         enqueue(&full, &[id]);
@@ -178,7 +168,7 @@ fn events_add_up_to_the_statistics_whatever_the_service_does() {
             _ => (200, "{}".into()),
         }
     });
-    let client = client_of(&judge, json!({"queue": {"delivery_events": "all"}}));
+    let client = client_of(&judge, json!({"delivery_events": "all"}));
     for number in 0..200 {
         let id = if number % 50 == 7 {
             format!("bad-{number}")
@@ -210,7 +200,10 @@ fn events_add_up_to_the_statistics_whatever_the_service_does() {
 #[test]
 fn the_oldest_delivery_events_make_room_and_ends_of_calls_never_do() {
     let judge = strict();
-    let client = Arc::new(client_of(&judge, json!({"events_max_bytes": 1000})));
+    let client = Arc::new(client(&merged(
+        config_of(&judge, json!({})),
+        json!({"events_max_bytes": 1000}),
+    )));
     client.export_async(MESSAGE, None, 7);
     for number in 0..20 {
         enqueue(&client, &[&format!("bad-{number:02}")]);

@@ -1,6 +1,8 @@
 //! Servers, tokens and configuration values that mean harm.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/judge.rs"]
+mod judge;
 mod support;
 
 use base64::Engine;
@@ -10,7 +12,7 @@ use mona::client::Client;
 use mona::status::Status;
 use mona_sandbox::Sandbox;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpListener;
 use support::*;
 
@@ -172,14 +174,7 @@ fn pouring(head: &str, megabytes: usize) -> String {
     std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
         let mut reader = BufReader::new(stream);
-        let (mut line, mut length) = (String::new(), 0);
-        while reader.read_line(&mut line).unwrap() > 2 {
-            if let Some(value) = line.strip_prefix("content-length:") {
-                length = value.trim().parse().unwrap();
-            }
-            line.clear();
-        }
-        reader.read_exact(&mut vec![0; length]).unwrap();
+        judge::request(&mut reader).unwrap();
         let mut stream = reader.into_inner();
         let zeros = vec![b'0'; 1 << 20];
         let _ = stream.write_all(head.as_bytes());

@@ -1,12 +1,14 @@
 //! Connections: kept, shared, encrypted, sent through proxies.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+#[path = "support/judge.rs"]
+mod judge;
 mod support;
 
 use mona::status::Status;
 use mona_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use support::*;
@@ -57,15 +59,7 @@ fn closing_server(closed: mpsc::Sender<()>) -> (String, std::thread::JoinHandle<
         for _ in 0..2 {
             let (stream, _) = listener.accept().unwrap();
             let mut reader = BufReader::new(stream);
-            let mut length = 0;
-            let mut line = String::new();
-            while reader.read_line(&mut line).unwrap() > 2 {
-                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap();
-                }
-                line.clear();
-            }
-            reader.read_exact(&mut vec![0; length]).unwrap();
+            judge::request(&mut reader).unwrap();
             let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
             reader.get_mut().write_all(answer).unwrap();
             drop(reader);

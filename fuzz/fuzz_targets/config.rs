@@ -10,8 +10,8 @@ const CANARY: &str = "CANARY-in-a-secret";
 fuzz_target!(|input: &str| {
     let (text, variable) = input.rsplit_once('\n').unwrap_or((input, ""));
     let environment = |name: &str| match name.len() % 3 {
+        _ if name.contains("SECRET") => Some(CANARY.to_owned()),
         0 => Some(variable.to_owned()),
-        1 if name.contains("SECRET") => Some(CANARY.to_owned()),
         _ => None,
     };
     let text = text.replace("CANARY", CANARY);
@@ -22,11 +22,10 @@ fuzz_target!(|input: &str| {
         ),
         Err(error) => error.to_string(),
     };
-    let a_secret_was_given = text.contains("\"secret\":\"CANARY") && !text.contains("secret\\u");
-    // As the name of a key, or of another variable.
-    let quoted = text.matches(CANARY).count() > 1 || variable.contains(CANARY);
-    assert!(
-        !told.contains(CANARY) || !a_secret_was_given || quoted,
-        "{told}"
-    );
+    let as_secret = usize::from(text.contains("\"secret\":\"CANARY"));
+    // As the name of a key, as the value of another one or of a variable; escapes can spell it, too.
+    let elsewhere = text.matches(CANARY).count() > as_secret
+        || text.contains("\\u")
+        || variable.contains(CANARY);
+    assert!(!told.contains(CANARY) || elsewhere, "{told}");
 });

@@ -124,9 +124,12 @@ impl Server {
             return Err(io::Error::other("the rule ends this connection"));
         }
         let request = receive(incoming, self.shared.options.body_limit, number).await?;
+        // From before the rule is taken, so that one that is forgotten at once delays nothing.
+        let forgotten = self.shared.forgotten.notified();
         let answer = handler::answer(&self.shared, &self.place, &request);
         if !answer.delay.is_zero() {
-            tokio::time::sleep(answer.delay).await;
+            // Whichever comes first.
+            let _ = tokio::time::timeout(answer.delay, forgotten).await;
         }
         Ending::of(answer).map_err(|planned| {
             *ending.lock().unwrap_or_else(PoisonError::into_inner) = Some(planned);

@@ -111,7 +111,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Forgets the fault rules and the defaults that came with them.
+    /// Forgets the fault rules and the defaults that came with them. Answers that are delayed go out at once.
     pub fn clear_rules(&self) {
         self.shared.clear_rules();
     }

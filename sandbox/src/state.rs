@@ -3,6 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use serde_json::Number;
+use tokio::sync::Notify;
 
 use crate::{
     Options, RecordedRequest, StartError,
@@ -85,6 +86,8 @@ pub(crate) struct Shared {
     initial: Defaults,
     state: Mutex<State>,
     pub changed: Condvar,
+    /// Rules were forgotten: answers that they delay go out.
+    pub forgotten: Notify,
 }
 
 impl Shared {
@@ -106,6 +109,7 @@ impl Shared {
             state: Mutex::new(State::new(initial.clone())),
             initial,
             changed: Condvar::new(),
+            forgotten: Notify::new(),
         })
     }
 
@@ -116,11 +120,14 @@ impl Shared {
     pub(crate) fn reset(&self) {
         *self.lock() = State::new(self.initial.clone());
         self.changed.notify_all();
+        self.forgotten.notify_waiters();
     }
 
     pub(crate) fn clear_rules(&self) {
         let mut state = self.lock();
         state.rules.clear();
         state.defaults = self.initial.clone();
+        drop(state);
+        self.forgotten.notify_waiters();
     }
 }

@@ -13,8 +13,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{canned, connect, exchange, get, receive, send, start, token};
+use common::{TIMEOUT, canned, connect, exchange, get, receive, send, start, token};
 use flate2::read::GzDecoder;
+use mona_sandbox::Sandbox;
 use serde_json::json;
 
 #[test]
@@ -167,6 +168,21 @@ fn an_answer_may_be_late_and_slow() {
     let begin = Instant::now();
     assert_eq!(get(&sandbox, "/a").text(), "12345");
     assert!(begin.elapsed() >= Duration::from_millis(200));
+}
+
+#[test]
+fn forgetting_the_rules_lets_late_answers_go() {
+    for forget in [Sandbox::clear_rules, Sandbox::reset] {
+        let sandbox = start();
+        sandbox
+            .add_rules(r#"{"path": "/a", "delay_ms": 3600000, "body": "late"}"#)
+            .unwrap();
+        let mut stream = connect(&sandbox);
+        send(&mut stream, "GET", "/a", &[], b"").unwrap();
+        assert!(sandbox.wait_for_requests(1, TIMEOUT));
+        forget(&sandbox);
+        assert_eq!(receive(&mut stream).unwrap().text(), "late");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ use common::{
 };
 use mona_sandbox::{Options, Sandbox, StartError};
 use serde_json::json;
+use tokio::net::TcpSocket;
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
@@ -23,14 +24,22 @@ use tokio_rustls::rustls::{
 
 #[test]
 fn dropping_it_closes_its_connections_and_its_port() {
-    let sandbox = start();
-    let host = sandbox.host();
+    // Keeps the port from all who ask for any, so that nobody else listens there afterwards.
+    let held = TcpSocket::new_v4().unwrap();
+    held.set_reuseaddr(true).unwrap();
+    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = held.local_addr().unwrap();
+    let sandbox = Sandbox::start(Options {
+        port: address.port(),
+        ..Options::default()
+    })
+    .unwrap();
     let mut stream = connect(&sandbox);
     send(&mut stream, "GET", "/sandbox/health", &[], b"").unwrap();
     receive(&mut stream).unwrap();
     drop(sandbox);
     assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0);
-    assert!(TcpStream::connect(host).is_err());
+    assert!(TcpStream::connect(address).is_err());
 }
 
 #[test]

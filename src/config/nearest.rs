@@ -10,9 +10,9 @@ pub(crate) fn did_you_mean<'n>(name: &str, known: impl Iterator<Item = &'n str>)
 
 /// The known name with the fewest edits between it and `name`, if it is not too far off.
 pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    // A name twice as long is too far off, and comparing it may take for ever.
-    let comparable = |candidate: &&str| name.len() <= candidate.len() * 2;
-    let mut known = known.filter(comparable).peekable();
+    let mut known = known
+        .filter(|candidate| comparable(name, candidate))
+        .peekable();
     known.peek()?;
     let lower = name.to_ascii_lowercase();
     known
@@ -20,6 +20,11 @@ pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
         .filter(|(distance, candidate)| *distance * 2 <= candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// A name twice as long is too far off, and comparing it may take for ever.
+fn comparable(name: &str, candidate: &str) -> bool {
+    name.len() <= candidate.len() * 2
 }
 
 /// The Levenshtein distance in bytes.
@@ -55,8 +60,8 @@ mod tests {
 
     #[test]
     fn a_very_long_name_is_not_compared() {
-        let long = "u".repeat(100_000_000);
-        assert_eq!(nearest(&long, ["user_id"; 100].into_iter()), None);
+        assert!(comparable(&"u".repeat(14), "user_id"));
+        assert!(!comparable(&"u".repeat(15), "user_id"));
     }
 
     #[test]

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define MESSAGE "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}"
-#define SLOW "{\"path\": \"/export\", \"times\": 1, \"delay_ms\": 500, \"json\": {\"total\": 1, \"failed\": 0, \"failure_reasons\": {}}}"
 
 static void start(mona_client *client, uint64_t tag)
 {
@@ -155,12 +154,12 @@ static void a_wake_before_or_during_a_poll_ends_it(mona_client *client)
     nothing_to_collect(client, MONA_TIMEOUT);
 }
 
-/* One worker: a slow call that is under way, and two that have not begun. */
-static mona_client *busy_client(void)
+/* One worker: a call that is under way and answered after so long, and two that have not begun. */
+static mona_client *busy_client(int delay_ms)
 {
     mona_client *client = new_client("{\"async_workers\": 1}");
     long requests = sandbox_count("requests");
-    sandbox_rules(SLOW);
+    sandbox_delay_next_export(delay_ms);
     for (uint64_t tag = 1; tag <= 3; tag++)
         start(client, tag);
     sandbox_wait("requests", requests + 1);
@@ -169,11 +168,12 @@ static mona_client *busy_client(void)
 
 static void close_leaves_one_event_for_each_call(void)
 {
-    mona_client *client = busy_client();
+    mona_client *client = busy_client(SANDBOX_HELD_MS);
     CHECK_CALL(MONA_TIMEOUT, mona_client_close(client, 0, fresh()));
     collect(client, 2, "{\"type\":\"export\",\"tag\":\"2\",\"status\":-7,\"success\":false,");
     CHECK_DOCUMENT("\"error_kind\":\"closed\",\"retriable\":false");
     collect(client, 3, "{\"type\":\"export\",\"tag\":\"3\",\"status\":-7,");
+    sandbox_forget_rules();
     CHECK_CALL(MONA_OK, mona_client_close(client, -1, fresh()));
     collect(client, 1, "{\"type\":\"export\",\"tag\":\"1\",\"status\":0,\"success\":true,");
     nothing_to_collect(client, MONA_ERROR_CLOSED);
@@ -201,7 +201,7 @@ static void close_ends_a_poll_that_waits(void)
 static void free_waits_for_calls_and_leaves_nothing(void)
 {
     int files = process_entries("fd"), threads = process_entries("task");
-    mona_client *client = busy_client();
+    mona_client *client = busy_client(500);
     CHECK(mona_event_fd(client) >= 0);
     CHECK(process_entries("task") > threads);
     mona_client_free(client);

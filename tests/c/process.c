@@ -2,6 +2,7 @@
 #include "check.h"
 #include <dirent.h>
 #include <sched.h>
+#include <time.h>
 #include <unistd.h>
 
 int process_entries(const char *folder)
@@ -44,6 +45,13 @@ void process_threads(const char *file, void (*visit)(const char *text))
         visit(text);
     }
     closedir(dir);
+}
+
+double process_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 size_t process_memory(void)

@@ -14,6 +14,9 @@ void process_wait_for_threads(int at_most);
 /* Calls `visit` with the text of /proc/self/task/<id>/<file> of each thread but the main one. */
 void process_threads(const char *file, void (*visit)(const char *text));
 
+/* Milliseconds of a clock that nobody sets. */
+double process_now_ms(void);
+
 /* Memory that is resident, in bytes. */
 size_t process_memory(void);
 

@@ -88,3 +88,37 @@ void sandbox_wait(const char *name, long at_least)
     while (sandbox_count(name) < at_least)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
+
+void sandbox_delay_next_export(int delay_ms)
+{
+    char rule[160];
+    snprintf(rule, sizeof rule,
+             "{\"path\": \"/export\", \"times\": 1, \"delay_ms\": %d,"
+             " \"json\": {\"total\": 1, \"failed\": 0, \"failure_reasons\": {}}}",
+             delay_ms);
+    sandbox_rules(rule);
+}
+
+static void *exporting(void *client)
+{
+    static mona_status status;
+    status = mona_export_json(client, "{\"message\": {\"a\": 1}, \"contextClass\": \"C\"}", -1, NULL, NULL);
+    return &status;
+}
+
+pthread_t sandbox_export_under_way(mona_client *client, int delay_ms)
+{
+    pthread_t thread;
+    long requests = sandbox_count("requests");
+    sandbox_delay_next_export(delay_ms);
+    CHECK(pthread_create(&thread, NULL, exporting, client) == 0);
+    sandbox_wait("requests", requests + 1);
+    return thread;
+}
+
+mona_status sandbox_export_ended(pthread_t thread)
+{
+    void *status;
+    CHECK(pthread_join(thread, &status) == 0);
+    return *(mona_status *)status;
+}

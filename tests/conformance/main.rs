@@ -14,6 +14,8 @@
 )]
 
 mod child;
+#[path = "../support/closed_port.rs"]
+mod closed_port;
 mod compare;
 mod differences;
 mod expand;

@@ -1,10 +1,10 @@
 //! Scenarios run, several at a time, each against a server of its own.
 
 use crate::child::{self, Reply};
+use crate::closed_port::ClosedPort;
 use crate::process::{self, Folder};
 use crate::scenario::{self, Line, Scenario};
 use mona_sandbox::{Options, RecordedRequest, Sandbox};
-use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
@@ -22,20 +22,7 @@ pub struct Outcome {
     pub requests: Vec<RecordedRequest>,
 }
 
-/// A port that refuses connections for as long as this lives: it belongs to a connection, and nobody listens.
-struct ClosedPort {
-    port: u16,
-    _connection: (TcpListener, TcpStream),
-}
-
-static CLOSED: LazyLock<ClosedPort> = LazyLock::new(|| {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    ClosedPort {
-        port: stream.local_addr().unwrap().port(),
-        _connection: (listener, stream),
-    }
-});
+static CLOSED: LazyLock<ClosedPort> = LazyLock::new(ClosedPort::new);
 
 pub fn all<'a>(lines: impl Iterator<Item = &'a Line>) -> Vec<Ran> {
     let lines: Vec<&Line> = lines.collect();
@@ -65,7 +52,7 @@ fn one(line: &Line) -> Ran {
     let sandbox = sandbox.unwrap_or_else(|error| panic!("{name}: {error}"));
     let folder = Folder::new(name);
     folder.write("ca.pem", &sandbox.ca_pem().unwrap_or_default());
-    let closed = format!("127.0.0.1:{}", CLOSED.port);
+    let closed = CLOSED.host();
     let ca = folder.path("ca.pem");
     let ca = serde_json::to_string(ca.to_str().unwrap()).unwrap();
     let places = [

@@ -1,10 +1,10 @@
 //! Writes `THIRD-PARTY-LICENSES.md`: what libmona is made of besides our own code, and the terms of each.
 
+use crate::cargo;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Where a package leaves the choice, in this order: the first has one text for all.
 const PREFERRED: [&str; 5] = ["Apache-2.0", "MIT", "ISC", "BSD-3-Clause", "Unicode-3.0"];
@@ -19,11 +19,6 @@ const HEAD: &str = "\
 ";
 
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     version: String,
@@ -31,37 +26,15 @@ struct Package {
     manifest_path: PathBuf,
 }
 
-fn cargo(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args(arguments)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "cargo {arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// The packages that are linked into the library on Linux, without our own.
 fn packages() -> Vec<Package> {
-    const TARGET: &str = "x86_64-unknown-linux-gnu";
-    let tree = "tree --locked --offline --package mona --edges normal,no-proc-macro --prefix none";
-    let mut arguments: Vec<&str> = tree.split(' ').collect();
-    arguments.extend(["--target", TARGET, "--format", "{p}"]);
-    let linked: BTreeSet<String> = cargo(&arguments)
-        .lines()
-        .filter(|line| !line.contains('/'))
-        .map(|line| line.replace(" (*)", ""))
-        .collect();
-    let metadata = "metadata --locked --offline --format-version 1 --filter-platform";
-    let mut arguments: Vec<&str> = metadata.split(' ').collect();
-    arguments.push(TARGET);
-    let mut all: Metadata = serde_json::from_str(&cargo(&arguments)).unwrap();
-    all.packages
-        .retain(|package| linked.contains(&format!("{} v{}", package.name, package.version)));
-    all.packages
-        .sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
-    assert_eq!(all.packages.len(), linked.len());
-    all.packages
+    let mut linked = cargo::linked();
+    linked.retain(|package| !package.contains('/'));
+    let mut packages: Vec<Package> = cargo::packages();
+    packages.retain(|package| linked.contains(&format!("{} v{}", package.name, package.version)));
+    packages.sort_by(|one, other| (&one.name, &one.version).cmp(&(&other.name, &other.version)));
+    assert_eq!(packages.len(), linked.len());
+    packages
 }
 
 /// The licences that apply: all of those joined by AND, one of those joined by OR.

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "../support/cargo.rs"]
+mod cargo;
 mod licences;
 
 use mona::services::{self, SERVICES};
@@ -61,4 +63,23 @@ fn the_pages_of_services_are_what_their_table_says() {
 #[test]
 fn the_page_of_licences_is_what_the_dependencies_say() {
     check("THIRD-PARTY-LICENSES.md", &licences::markdown());
+}
+
+/// Each text between two of these marks.
+fn between(text: &str, mark: char) -> BTreeSet<&str> {
+    text.split(mark).skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_page_of_errors_has_each_kind_and_no_other() {
+    let page = include_str!("../../docs/errors.md");
+    let source = include_str!("../../src/error.rs");
+    let (_, kinds) = source.split_once("pub fn kind(&self)").unwrap();
+    let (kinds, _) = kinds.split_once("\n    }\n").unwrap();
+    let (_, table) = page.split_once("| `error_kind` | |\n|---|---|\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let words = table.lines().map(|row| row.split('|').nth(1).unwrap());
+    let documented: BTreeSet<&str> = words.flat_map(|words| between(words, '`')).collect();
+    assert!(documented.contains("internal"), "{documented:?}");
+    assert_eq!(documented, between(kinds, '"'));
 }
