@@ -112,8 +112,16 @@ impl Caller<'_> {
         let arguments = request::Arguments::read(service, arguments)?;
         let tenant = self.account.tenant(deadline)?;
         let body = request::body(service, arguments, &tenant, self.author())?;
-        let response = self.post(service, body.into(), deadline)?;
-        response::read(service, &response, &tenant)
+        let mut response = self.post(service, body.into(), deadline)?;
+        let outcome = response::read(service, &response, &tenant);
+        match (&outcome, &self.config.api_key) {
+            (Ok(Outcome::Issues { .. }) | Err(Error::Refused { .. }), Some(key)) => {
+                // It may quote the key, which it is sent as the author of a configuration.
+                response.conceal(key);
+                response::read(service, &response, &tenant)
+            }
+            _ => outcome,
+        }
     }
 
     /// Who uploads a configuration when the caller does not say: the API key that logged in.
@@ -148,9 +156,7 @@ impl Caller<'_> {
     }
 
     fn failure(&self, error: &Error, issues: Option<&RawValue>) -> Answer {
-        let mut text = self.without_key(error.to_string());
-        let issues = issues.map(|issues| self.without_key(issues.get().to_owned()));
-        let issues = issues.and_then(|issues| RawValue::from_string(issues).ok());
+        let mut text = error.to_string();
         if !self.account.authenticated() && !matches!(error, Error::InvalidArgument { .. }) {
             text.push_str(
                 " (the client does not authenticate, which Mona must have allowed for the account)",
@@ -167,15 +173,9 @@ impl Caller<'_> {
             success: false,
             data: None,
             failure: Failure::new(error, &text),
-            issues: issues.as_deref(),
+            issues,
         };
         Answer::new(status, &document)
-    }
-
-    /// A service's words without the API key, which it is sent as the author of a configuration.
-    fn without_key(&self, said: String) -> String {
-        let key = self.config.api_key.as_ref();
-        key.and_then(|key| key.conceal_in(&said)).unwrap_or(said)
     }
 }
 
