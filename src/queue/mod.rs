@@ -220,15 +220,15 @@ impl Queue {
 
     /// Makes room for that much; whether there was anything to drop.
     fn drop_oldest(&self, state: &mut State, surplus: Load) -> bool {
+        let awaited = state.flushing();
         let dropped = state.buffer.drop_oldest(surplus);
         state.counters.dropped_overflow += dropped;
         match state.in_flight.messages {
             0 => state.settled_in_order(dropped),
             older => state.settled_ahead(dropped, older),
         }
-        if dropped > 0 {
-            // A flush may have waited for them.
-            self.report(state);
+        if awaited && dropped > 0 {
+            // By a flush, perhaps for the last of them.
             self.progress.notify_all();
         }
         dropped > 0
