@@ -270,6 +270,28 @@ mod tests {
     }
 
     #[test]
+    fn a_flush_waits_for_a_message_that_others_overtook() {
+        let (queue, logger) = queue(&Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap());
+        let accused = batch();
+        let mut other = Batch::default();
+        other.push(b"[]", 0);
+        let mut state = lock(&queue.state);
+        state.counters.accepted = 1;
+        let mark = state.mark();
+        state.counters.accepted = 2;
+        state.accused = Accused::Overtaken(blame::hash(&accused));
+        state.buffer.put_back(accused);
+        drop(state);
+        queue.settle(other, Outcome::Settled(Vec::new()), &logger);
+        let mut state = lock(&queue.state);
+        assert_eq!(state.pending(mark), 1);
+        let accused = state.buffer.take().unwrap();
+        drop(state);
+        queue.settle(accused, Outcome::Settled(Vec::new()), &logger);
+        assert_eq!(lock(&queue.state).pending(mark), 0);
+    }
+
+    #[test]
     fn a_learned_limit_grows_no_further_than_batches_do() {
         let config = r#"{"user_id": "u", "queue": {"batch_bytes": 1000}}"#;
         let (queue, logger) = queue(&Config::from_json(Some(config)).unwrap());

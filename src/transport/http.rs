@@ -33,7 +33,7 @@ const GRACE: Duration = Duration::from_millis(100);
 
 /// How long the thread waits for another command before it goes to its runtime, where unused connections time out and
 /// closed ones are noticed.
-const LINGER_MS: u64 = 1_000;
+const LINGER_MS: u64 = 100;
 
 /// Enough for a handshake in an unoptimised build.
 const STACK_BYTES: usize = 512 * 1024;
