@@ -25,6 +25,7 @@ fn stage(text: &str, filter_none_fields: bool) {
         now_ms: 1_700_000_000_000,
         complete: None,
         send_timestamp: false,
+        room: Vec::with_capacity,
     };
     let envelope = Envelope {
         user_id: "tenant",

@@ -8,6 +8,7 @@ use crate::message::Sampling;
 use crate::services::{Caller, Outcome, find};
 use crate::sync::{Deadline, lock};
 use serde::Deserialize;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -77,7 +78,7 @@ impl Factors {
     }
 
     /// The sampling to apply now. Fetches it first where that is due; a failure leaves what there was.
-    pub fn current(&self, caller: &Caller, deadline: Deadline) -> Arc<Sampling> {
+    pub fn current(&self, caller: &Caller, deadline: Deadline) -> Cow<'_, Arc<Sampling>> {
         self.renew(caller, deadline);
         self.known()
     }
@@ -115,10 +116,10 @@ impl Factors {
     }
 
     /// The sampling as last known, without asking the service.
-    pub fn known(&self) -> Arc<Sampling> {
+    pub fn known(&self) -> Cow<'_, Arc<Sampling>> {
         match &self.kept {
-            Some(kept) => lock(kept).sampling.clone(),
-            None => self.configured.clone(),
+            Some(kept) => Cow::Owned(lock(kept).sampling.clone()),
+            None => Cow::Borrowed(&self.configured),
         }
     }
 

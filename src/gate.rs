@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 /// Set in the count of those inside when the gate is closed.
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
+/// In cache lines of its own.
 #[derive(Default)]
+#[repr(align(128))]
 pub struct Gate {
     /// Every call changes it, from all threads: no lock, which they would wait for.
     inside: AtomicUsize,

@@ -27,6 +27,7 @@ fuzz_target!(|input: Input| {
             default_action: Some("act"),
         }),
         send_timestamp: input.send_timestamp,
+        room: Vec::with_capacity,
     };
     let run = stage.run(input.text);
     let first = input

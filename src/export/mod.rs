@@ -8,6 +8,7 @@ use crate::answer::{Answer, Failure, failed, status_of};
 use crate::config::Config;
 use crate::error::Error;
 use crate::factors::Factors;
+use crate::ffi::memory;
 use crate::log::{Level, Logger};
 use crate::message::{Envelope, Stage, Staged, text};
 use crate::options::Options;
@@ -62,6 +63,7 @@ impl Exporter<'_> {
             now_ms: options.now_ms,
             complete: None,
             send_timestamp: self.config.use_send_timestamp_field,
+            room: memory::room,
         };
         let mut staged = stage.run(messages)?;
         warn_of_older_timestamp(self.config, self.logger, &staged);

@@ -13,6 +13,7 @@ mod guard;
 mod input;
 pub mod lifecycle;
 pub mod log;
+pub mod memory;
 pub mod privileges;
 pub mod status;
 pub mod string;

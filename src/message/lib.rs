@@ -45,6 +45,8 @@ pub struct Stage<'a> {
     pub complete: Option<Completion<'a>>,
     /// Name the timestamp `sendTimestamp` on the wire, not `exportTimestamp`.
     pub send_timestamp: bool,
+    /// Gives room for so many bytes: `Vec::with_capacity`, or what does more for large bodies.
+    pub room: fn(usize) -> Vec<u8>,
 }
 
 /// What messages are completed with.
@@ -81,7 +83,7 @@ impl Stage<'_> {
         let room = room.checked_next_power_of_two().unwrap_or(room);
         // Most calls bring one message.
         let mut staged = Staged {
-            body: Vec::with_capacity(room),
+            body: (self.room)(room),
             ends: Vec::with_capacity(1),
             indices: Vec::with_capacity(1),
             ..Staged::default()

@@ -13,6 +13,7 @@ fn run_with<'a>(text: &str, change: impl FnOnce(&mut Stage<'a>)) -> Result<Stage
         now_ms: 1_700_000_000_000,
         complete: None,
         send_timestamp: false,
+        room: Vec::with_capacity,
     };
     change(&mut stage);
     stage.run(text)

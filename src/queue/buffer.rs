@@ -3,8 +3,10 @@
 use super::batch::{Batch, UPKEEP};
 use std::collections::VecDeque;
 
-/// Batches are sealed when they have this share of what they may have.
-pub const FULL: f64 = 0.8;
+/// From how many of those that a batch may have, messages or bytes, it is full: four fifths.
+pub fn full_from(most: u32) -> u32 {
+    most - most / 5
+}
 
 /// What waits in memory, or is being sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,19 +45,24 @@ impl Load {
 pub struct Buffer {
     sealed: VecDeque<Batch>,
     open: Batch,
+    /// The next one, made ready in advance.
+    spare: Option<Batch>,
     load: Load,
-    batch_messages: usize,
     batch_bytes: usize,
+    full_messages: usize,
+    full_bytes: usize,
 }
 
 impl Buffer {
-    pub fn new(batch_messages: usize, batch_bytes: usize) -> Self {
+    pub fn new(batch_messages: u32, batch_bytes: u32) -> Self {
         Buffer {
             sealed: VecDeque::new(),
             open: Batch::default(),
+            spare: None,
             load: Load::default(),
-            batch_messages,
-            batch_bytes,
+            batch_bytes: batch_bytes as usize,
+            full_messages: full_from(batch_messages) as usize,
+            full_bytes: full_from(batch_bytes) as usize,
         }
     }
 
@@ -65,28 +72,40 @@ impl Buffer {
 
     /// Adds a message at the end; true when that made a batch full.
     pub fn push(&mut self, message: &[u8], at_ms: u32) -> bool {
-        let full =
-            !self.open.is_empty() && self.open.bytes() + message.len() + UPKEEP > self.batch_bytes;
-        if full {
+        let bytes = message.len() + UPKEEP;
+        let exceeded = !self.open.is_empty() && self.open.bytes() + bytes > self.batch_bytes;
+        if exceeded {
             self.seal();
         }
         self.open.push(message, at_ms);
         self.load.messages += 1;
-        self.load.bytes += (message.len() + UPKEEP) as u64;
-        let ripe = |part: usize, whole: usize| part as f64 >= whole as f64 * FULL;
-        let ripe =
-            ripe(self.open.len(), self.batch_messages) || ripe(self.open.bytes(), self.batch_bytes);
-        if ripe {
+        self.load.bytes += bytes as u64;
+        let full = self.open.len() >= self.full_messages || self.open.bytes() >= self.full_bytes;
+        if full {
             self.seal();
         }
-        full || ripe
+        exceeded || full
     }
 
     fn seal(&mut self) {
-        // The next batch will be about as large as this one: no growing by doubling.
-        let next = Batch::with_capacity(self.open.bytes().min(self.batch_bytes));
+        let next = self.spare.take();
+        // It will be about as large as this one: no growing by doubling.
+        let next = next.unwrap_or_else(|| {
+            Batch::with_capacity(self.open.len(), self.open.bytes().min(self.batch_bytes))
+        });
         self.sealed
             .push_back(std::mem::replace(&mut self.open, next));
+    }
+
+    /// How many messages and bytes a spare batch should have room for, if one would be of use: batches fill one after the other.
+    pub fn spare_wanted(&self) -> Option<(usize, usize)> {
+        let last = self.sealed.back()?;
+        let wanted = self.spare.is_none() && !self.open.is_empty();
+        wanted.then(|| (last.len(), last.bytes().min(self.batch_bytes)))
+    }
+
+    pub fn provide(&mut self, spare: Batch) {
+        self.spare = Some(spare);
     }
 
     /// Whether a full batch waits.
@@ -113,6 +132,9 @@ impl Buffer {
             None => std::mem::take(&mut self.open),
         };
         self.load.subtract(Load::of(&batch));
+        if self.load.messages == 0 {
+            self.spare = None;
+        }
         Some(batch)
     }
 
@@ -225,6 +247,34 @@ mod tests {
             drain(&mut buffer).iter().map(Vec::len).collect::<Vec<_>>(),
             [1, 1, 1]
         );
+    }
+
+    #[test]
+    fn a_batch_is_made_ready_while_others_fill_one_after_the_other() {
+        let mut buffer = buffer(&["1", "2", "3", "4"]);
+        assert_eq!(buffer.spare_wanted(), None);
+        buffer.push(b"5", 4);
+        let wanted = Some((4, 4 * (1 + UPKEEP)));
+        assert_eq!(buffer.spare_wanted(), wanted);
+        buffer.provide(Batch::with_pages(4, 100));
+        assert_eq!(buffer.spare_wanted(), None);
+        for message in [b"6", b"7", b"8", b"9"] {
+            buffer.push(message, 5);
+        }
+        assert_eq!(buffer.spare_wanted(), wanted);
+        buffer.provide(Batch::with_pages(4, 100));
+        assert_eq!(
+            drain(&mut buffer),
+            [
+                vec!["1", "2", "3", "4"],
+                vec!["5", "6", "7", "8"],
+                vec!["9"]
+            ]
+        );
+        for message in [b"1", b"2", b"3", b"4", b"5"] {
+            buffer.push(message, 6);
+        }
+        assert_eq!(buffer.spare_wanted(), wanted);
     }
 
     #[test]

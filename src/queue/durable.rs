@@ -1,7 +1,7 @@
 //! The queue's dealings with its spool: keeping what is accepted, reading it, acknowledging it.
 
 use super::batch::Batch;
-use super::buffer::Load;
+use super::buffer::{Load, full_from};
 use super::spool::{Message, Options, Spool, SpoolError, Sync};
 use super::state::State;
 use super::{FOREVER, Queue};
@@ -114,8 +114,8 @@ impl Queue {
 
     /// Whether what waits in the spool makes a batch by itself.
     pub(super) fn ripe_on_disk(&self, load: Load) -> bool {
-        let ripe = |part: u64, whole: u32| part as f64 >= f64::from(whole) * super::buffer::FULL;
-        ripe(load.messages, self.config.batch_messages) || ripe(load.bytes, self.config.batch_bytes)
+        let full = |part: u64, most: u32| part >= u64::from(full_from(most));
+        full(load.messages, self.config.batch_messages) || full(load.bytes, self.config.batch_bytes)
     }
 
     /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message

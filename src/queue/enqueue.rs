@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::export::warn_of_older_timestamp;
 use crate::factors::Factors;
+use crate::ffi::memory;
 use crate::log::Logger;
 use crate::message::{Completion, Stage, Staged};
 use crate::options::Options;
@@ -69,6 +70,7 @@ impl Enqueuer<'_> {
                     .filter(|action| !action.is_empty()),
             }),
             send_timestamp: self.config.use_send_timestamp_field,
+            room: memory::room,
         };
         let mut staged = stage.run(messages)?;
         self.reject_large(&mut staged);

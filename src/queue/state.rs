@@ -156,7 +156,7 @@ pub struct State {
 impl State {
     pub fn new(config: &QueueConfig, endpoint: Arc<Endpoint>) -> Self {
         State {
-            buffer: Buffer::new(config.batch_messages as usize, config.batch_bytes as usize),
+            buffer: Buffer::new(config.batch_messages, config.batch_bytes),
             in_flight: Load::default(),
             on_disk: Load::default(),
             on_disk_since_ms: 0,

@@ -101,6 +101,13 @@ impl Queue {
     fn next(&self, renew_factors: impl Fn()) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
+            if let Some((messages, bytes)) = state.buffer.spare_wanted() {
+                // Here, because a caller would take the page faults with the lock, and have all others wait.
+                drop(state);
+                let spare = Batch::with_pages(messages, bytes);
+                state = lock(&self.state);
+                state.buffer.provide(spare);
+            }
             if self.expire(&mut state) {
                 self.progress.notify_all();
             }
