@@ -231,6 +231,8 @@ pub fn sync_data(file: &File) -> Result<()> {
 
 /// Makes creations and removals in a directory durable. Some file systems know no such thing.
 pub fn sync_directory(directory: &File) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::sync_directory()?;
     match directory.sync_all() {
         Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
         done => done,

@@ -14,6 +14,7 @@ thread_local! {
     static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
+    static SYNC_DIRECTORY: Cell<Option<Errno>> = const { Cell::new(None) };
     static SHARED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
@@ -35,6 +36,11 @@ pub fn fail_sync(errno: Errno) {
 /// The flush after so many fails.
 pub fn fail_sync_after(good: u32, errno: Errno) {
     SYNC.set(Some((good, errno)));
+}
+
+/// The next flush of a directory fails.
+pub fn fail_sync_of_directory(errno: Errno) {
+    SYNC_DIRECTORY.set(Some(errno));
 }
 
 /// The next flush of the threads that have this in common fails.
@@ -86,4 +92,10 @@ pub fn sync() -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+pub fn sync_directory() -> Result<()> {
+    SYNC_DIRECTORY
+        .take()
+        .map_or(Ok(()), |errno| Err(errno.into()))
 }

@@ -1,0 +1,24 @@
+//! What a flush that failed, or has yet to come, means for the messages that it is for.
+#![forbid(unsafe_code)]
+
+use super::*;
+use nix::errno::Errno;
+
+fn with(sync: Sync, root: &Path) -> Spool {
+    open(Options {
+        sync,
+        ..options(root)
+    })
+}
+
+#[test]
+fn a_directory_whose_flush_failed_is_flushed_again() {
+    let root = TempDir::new().unwrap();
+    let spool = with(Sync::Interval, root.path());
+    append(&spool, 0..1);
+    for _ in 0..2 {
+        faults::fail_sync_of_directory(Errno::EIO);
+        assert!(spool.sync().is_err());
+    }
+    spool.sync().unwrap();
+}
