@@ -22,3 +22,14 @@ fn a_directory_whose_flush_failed_is_flushed_again() {
     }
     spool.sync().unwrap();
 }
+
+#[test]
+fn a_message_whose_directory_could_not_be_flushed_is_never_delivered() {
+    let root = TempDir::new().unwrap();
+    let spool = with(Sync::Always, root.path());
+    faults::fail_sync_of_directory(Errno::EIO);
+    assert!(spool.append(&[text(9).as_bytes()]).is_err());
+    append(&spool, 0..1);
+    assert_eq!(drain(&spool), expected(0..1));
+    assert_eq!(spool.counts().messages, 0);
+}
