@@ -15,6 +15,8 @@ thread_local! {
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
     static SYNC_DIRECTORY: Cell<Option<Errno>> = const { Cell::new(None) };
+    /// After how many openings of what has a name with this end one fails, and how.
+    static OPEN: Cell<Option<(u32, &'static str, Errno)>> = const { Cell::new(None) };
     static SHARED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
@@ -46,6 +48,11 @@ pub fn fail_sync_of_directory(errno: Errno) {
 /// The next flush of the threads that have this in common fails.
 pub fn share_failing_sync(armed: &Arc<AtomicBool>) {
     SHARED.set(Some(armed.clone()));
+}
+
+/// The opening after so many of what has a name with this end fails. Lists of names are opened as ".".
+pub fn fail_open_after(good: u32, end: &'static str, errno: Errno) {
+    OPEN.set(Some((good, end, errno)));
 }
 
 /// Leaves on the disk what a real failure would.
@@ -98,4 +105,17 @@ pub fn sync_directory() -> Result<()> {
     SYNC_DIRECTORY
         .take()
         .map_or(Ok(()), |errno| Err(errno.into()))
+}
+
+pub fn open(name: &str) -> Result<()> {
+    match OPEN.get() {
+        Some((good, end, errno)) if name.ends_with(end) => {
+            OPEN.set(good.checked_sub(1).map(|good| (good, end, errno)));
+            match good {
+                0 => Err(errno.into()),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
