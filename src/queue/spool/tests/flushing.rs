@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::*;
+use crate::sync::lock;
 use nix::errno::Errno;
+use std::thread::{scope, yield_now};
 
 fn with(sync: Sync, root: &Path) -> Spool {
     open(Options {
@@ -32,4 +34,31 @@ fn a_message_whose_directory_could_not_be_flushed_is_never_delivered() {
     append(&spool, 0..1);
     assert_eq!(drain(&spool), expected(0..1));
     assert_eq!(spool.counts().messages, 0);
+}
+
+/// While a message is written and its flush has yet to come. Then the call that appended it goes on.
+fn before_its_flush(spool: &Spool, then: impl FnOnce()) -> Result<(), SpoolError> {
+    scope(|scope| {
+        let flushing = lock(&spool.flushing);
+        let append = scope.spawn(|| spool.append(&[text(0).as_bytes()]));
+        while spool.counts().messages == 0 {
+            yield_now();
+        }
+        // The call has it until all is written.
+        drop(lock(&spool.writer));
+        then();
+        drop(flushing);
+        append.join().unwrap()
+    })
+}
+
+#[test]
+fn a_message_is_not_read_before_it_is_flushed() {
+    let root = TempDir::new().unwrap();
+    let spool = with(Sync::Always, root.path());
+    let appended = before_its_flush(&spool, || {
+        assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..0));
+    });
+    appended.unwrap();
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..1));
 }
