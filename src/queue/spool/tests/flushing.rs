@@ -62,3 +62,20 @@ fn a_message_is_not_read_before_it_is_flushed() {
     appended.unwrap();
     assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..1));
 }
+
+#[test]
+fn a_message_that_waits_for_its_flush_while_another_fails_is_refused_and_not_lost() {
+    let root = TempDir::new().unwrap();
+    let spool = with(Sync::Always, root.path());
+    let appended = before_its_flush(&spool, || {
+        let active = lock(&spool.writer).active.clone().unwrap();
+        spool.distrust(&active);
+        assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(0..0));
+    });
+    assert!(matches!(appended, Err(SpoolError::Storage { .. })));
+    let counts = spool.counts();
+    assert_eq!(
+        (counts.messages, counts.lost, counts.corrupt_frames),
+        (0, 0, 0)
+    );
+}
