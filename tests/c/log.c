@@ -165,6 +165,32 @@ static void it_may_call_the_library_from_its_thread(void)
     mona_client_free(client);
 }
 
+static void take_itself_away(int32_t level, const char *logger, const char *message, void *user_data)
+{
+    CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
+    note(level, logger, message, user_data);
+}
+
+/* What would be waited for could be this thread. */
+static void wait_and_destroy(void *user_data)
+{
+    CHECK(mona_enqueue_json(client, MESSAGE, -1, NULL, NULL) == MONA_OK);
+    CHECK(mona_flush(client, -1, NULL) == MONA_TIMEOUT);
+    CHECK(mona_poll(client, -1, NULL, NULL) == MONA_TIMEOUT);
+    destroy(user_data);
+}
+
+static void nothing_waits_while_it_is_destroyed(mona_log_callback callback)
+{
+    struct log log = {0};
+    client = new_client(UNREACHABLE ", \"queue\": {\"linger_ms\": 3600000}}");
+    CHECK(mona_set_log_callback(callback, &log, wait_and_destroy, 40) == MONA_OK);
+    fail(NULL);
+    CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
+    CHECK(log.records == 1 && log.destroyed == 1);
+    mona_client_free(client);
+}
+
 static void a_child_has_its_own(void)
 {
     struct log log = {0};
@@ -233,6 +259,8 @@ int main(void)
     it_is_not_destroyed_while_it_runs();
     it_may_call_the_library();
     it_may_call_the_library_from_its_thread();
+    nothing_waits_while_it_is_destroyed(note); /* by who sets another */
+    nothing_waits_while_it_is_destroyed(take_itself_away); /* after its last record */
     a_child_has_its_own();
     records_can_be_collected();
     it_is_replaced_at_any_time();
