@@ -48,6 +48,34 @@ static void *fail(void *unused)
     return unused;
 }
 
+/* A handler of the host that was there before the library's, and so runs after it. */
+static struct log ended;
+
+static void fail_at_the_end(void)
+{
+    fail(NULL);
+    _exit(ended.records == 1 && lseek(2, 0, SEEK_END) == 0 ? 0 : 1);
+}
+
+/* Neither does the host's function take a record, whose runtime may have ended by then, nor standard error in its place. In a child,
+ * because the library must not have been used before. */
+static void nothing_is_told_once_the_program_ends(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60); /* a child that hangs dies of it, and the test fails */
+        FILE *file = tmpfile();
+        CHECK(atexit(fail_at_the_end) == 0);
+        client = new_client(UNREACHABLE ", \"logging_level\": \"ERROR\"}");
+        CHECK(mona_set_log_callback(note, &ended, NULL, 40) == MONA_OK);
+        fail(NULL);
+        CHECK(file != NULL && dup2(fileno(file), 2) == 2);
+        exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* With a callback nothing is written to standard error. */
 static void nothing_is_written_as_well(void)
 {
@@ -254,6 +282,7 @@ static void it_is_replaced_at_any_time(void)
 
 int main(void)
 {
+    nothing_is_told_once_the_program_ends();
     nothing_is_written_as_well();
     records_arrive_above_their_level();
     it_is_not_destroyed_while_it_runs();
