@@ -1,9 +1,13 @@
 //! Locks that a panic elsewhere cannot take away.
 #![forbid(unsafe_code)]
 
+#[cfg(loom)]
+use crate::instant::Instant;
 use std::cell::Cell;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(not(loom))]
+use std::time::Instant;
 
 #[cfg(loom)]
 pub use loom::sync::{Condvar, Mutex, MutexGuard};

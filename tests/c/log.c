@@ -48,6 +48,34 @@ static void *fail(void *unused)
     return unused;
 }
 
+/* A handler of the host that was there before the library's, and so runs after it. */
+static struct log ended;
+
+static void fail_at_the_end(void)
+{
+    fail(NULL);
+    _exit(ended.records == 1 && lseek(2, 0, SEEK_END) == 0 ? 0 : 1);
+}
+
+/* Neither does the host's function take a record, whose runtime may have ended by then, nor standard error in its place. In a child,
+ * because the library must not have been used before. */
+static void nothing_is_told_once_the_program_ends(void)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(60); /* a child that hangs dies of it, and the test fails */
+        FILE *file = tmpfile();
+        CHECK(atexit(fail_at_the_end) == 0);
+        client = new_client(UNREACHABLE ", \"logging_level\": \"ERROR\"}");
+        CHECK(mona_set_log_callback(note, &ended, NULL, 40) == MONA_OK);
+        fail(NULL);
+        CHECK(file != NULL && dup2(fileno(file), 2) == 2);
+        exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+}
+
 /* With a callback nothing is written to standard error. */
 static void nothing_is_written_as_well(void)
 {
@@ -165,6 +193,32 @@ static void it_may_call_the_library_from_its_thread(void)
     mona_client_free(client);
 }
 
+static void take_itself_away(int32_t level, const char *logger, const char *message, void *user_data)
+{
+    CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
+    note(level, logger, message, user_data);
+}
+
+/* What would be waited for could be this thread. */
+static void wait_and_destroy(void *user_data)
+{
+    CHECK(mona_enqueue_json(client, MESSAGE, -1, NULL, NULL) == MONA_OK);
+    CHECK(mona_flush(client, -1, NULL) == MONA_TIMEOUT);
+    CHECK(mona_poll(client, -1, NULL, NULL) == MONA_TIMEOUT);
+    destroy(user_data);
+}
+
+static void nothing_waits_while_it_is_destroyed(mona_log_callback callback)
+{
+    struct log log = {0};
+    client = new_client(UNREACHABLE ", \"queue\": {\"linger_ms\": 3600000}}");
+    CHECK(mona_set_log_callback(callback, &log, wait_and_destroy, 40) == MONA_OK);
+    fail(NULL);
+    CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
+    CHECK(log.records == 1 && log.destroyed == 1);
+    mona_client_free(client);
+}
+
 static void a_child_has_its_own(void)
 {
     struct log log = {0};
@@ -228,11 +282,14 @@ static void it_is_replaced_at_any_time(void)
 
 int main(void)
 {
+    nothing_is_told_once_the_program_ends();
     nothing_is_written_as_well();
     records_arrive_above_their_level();
     it_is_not_destroyed_while_it_runs();
     it_may_call_the_library();
     it_may_call_the_library_from_its_thread();
+    nothing_waits_while_it_is_destroyed(note); /* by who sets another */
+    nothing_waits_while_it_is_destroyed(take_itself_away); /* after its last record */
     a_child_has_its_own();
     records_can_be_collected();
     it_is_replaced_at_any_time();

@@ -121,6 +121,8 @@ pub fn open_file(directory: &File, name: &str, writable: bool, create: bool) -> 
     if create {
         flags |= OFlag::O_CREAT;
     }
+    #[cfg(test)]
+    super::tests::faults::open(name)?;
     let file = opened(|| openat(directory, name, flags, PRIVATE_FILE))?;
     let stat = fstat(&file)?;
     let plain = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG;
@@ -144,6 +146,8 @@ pub fn is_linked(file: &File) -> Result<bool> {
 pub fn names(directory: &File) -> Result<Vec<String>> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let mut names = Vec::new();
+    #[cfg(test)]
+    super::tests::faults::open(".")?;
     fork::undivided(|| {
         for entry in Dir::openat(directory, ".", flags, Mode::empty())?.iter() {
             // What is not UTF-8 is no name of ours.
@@ -231,6 +235,8 @@ pub fn sync_data(file: &File) -> Result<()> {
 
 /// Makes creations and removals in a directory durable. Some file systems know no such thing.
 pub fn sync_directory(directory: &File) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::sync_directory()?;
     match directory.sync_all() {
         Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => Ok(()),
         done => done,

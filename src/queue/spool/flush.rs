@@ -84,7 +84,7 @@ impl Spool {
 
     /// After a failed flush the system may believe its pages clean: asking again proves nothing, so
     /// the segment takes no more frames. In mode `Always` those that failed are taken back.
-    fn distrust(&self, active: &Active) {
+    pub(super) fn distrust(&self, active: &Active) {
         let mut writer = lock(&self.writer);
         let writer: &mut Writer = &mut writer;
         let segment = &active.segment;

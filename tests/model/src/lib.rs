@@ -1,7 +1,8 @@
 //! The library's own src/events, src/fork and src/transport/inbox.rs, with loom's locks and threads in place of the system's: each test
 //! runs in every order that its threads can take, up to `PREEMPTIONS` switches at a place where a thread could have gone on.
 //!
-//! What the model replaces is small: how a thread is started, and the descriptor that a host watches. Time does not pass in it.
+//! What the model replaces is small: how a thread is started, the descriptor that a host watches, and the clock, which
+//! goes on only when a test says so.
 #![cfg(test)]
 #![allow(
     dead_code,
@@ -20,6 +21,7 @@ mod inbox;
 #[path = "../../../src/sync.rs"]
 mod sync;
 
+mod instant;
 mod signal;
 mod thread;
 

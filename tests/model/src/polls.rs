@@ -1,6 +1,7 @@
 //! No poll waits for what is there, or for what will never come.
 
 use super::*;
+use crate::instant::pass;
 use crate::signal::{readable, wait_until_readable};
 use crate::sync::lock;
 
@@ -41,6 +42,26 @@ fn a_wake_for_a_poll_that_waits_is_not_taken_by_another_one() {
         // If this took the wake, the other would wait for ever.
         assert_eq!(events.poll(now()), Polled::Nothing);
         assert_eq!(waiting.join().unwrap(), Polled::Nothing);
+    });
+}
+
+#[test]
+fn a_poll_whose_time_is_up_leaves_the_wake_to_one_that_waits() {
+    model(|| {
+        let events = Events::new(LIMITS);
+        let patience = Deadline::after(Some(1));
+        let hasty = spawn(&events, move |events| events.poll(patience));
+        let waking = spawn(&events, |events| {
+            while lock(&events.state).blocked < 2 {
+                loom::thread::yield_now();
+            }
+            pass(1);
+            events.wake();
+        });
+        assert_eq!(events.poll(ever()), Polled::Nothing);
+        waking.join().unwrap();
+        events.close();
+        hasty.join().unwrap();
     });
 }
 

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::sync::lock;
+use nix::errno::Errno;
 
 #[test]
 fn a_living_instance_keeps_its_messages() {
@@ -129,4 +130,20 @@ fn a_directory_that_holds_nothing_of_use_is_taken_once() {
     let spool = open(small(root.path()));
     assert_eq!([0; 3].map(|_| spool.adopt()), [0; 3]);
     assert_eq!(lock(&spool.reader).adoptions, 1);
+}
+
+#[test]
+fn an_orphan_that_could_not_be_looked_at_for_the_moment_is_adopted_later() {
+    use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    for errno in [EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM] {
+        // Its segment, and the list of its files after that of all directories.
+        for (good, end) in [(0, ".mq"), (1, ".")] {
+            let root = left_behind(|spool| append(spool, 0..3));
+            let spool = open(small(root.path()));
+            faults::fail_open_after(good, end, errno);
+            assert_eq!(spool.adopt(), 0);
+            assert_eq!(lock(&spool.reader).adoptions, 1);
+            assert_eq!(drain(&spool), expected(0..3), "{errno} {end}");
+        }
+    }
 }

@@ -14,6 +14,9 @@ thread_local! {
     static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
+    static SYNC_DIRECTORY: Cell<Option<Errno>> = const { Cell::new(None) };
+    /// After how many openings of what has a name with this end one fails, and how.
+    static OPEN: Cell<Option<(u32, &'static str, Errno)>> = const { Cell::new(None) };
     static SHARED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
 }
 
@@ -37,9 +40,19 @@ pub fn fail_sync_after(good: u32, errno: Errno) {
     SYNC.set(Some((good, errno)));
 }
 
+/// The next flush of a directory fails.
+pub fn fail_sync_of_directory(errno: Errno) {
+    SYNC_DIRECTORY.set(Some(errno));
+}
+
 /// The next flush of the threads that have this in common fails.
 pub fn share_failing_sync(armed: &Arc<AtomicBool>) {
     SHARED.set(Some(armed.clone()));
+}
+
+/// The opening after so many of what has a name with this end fails. Lists of names are opened as ".".
+pub fn fail_open_after(good: u32, end: &'static str, errno: Errno) {
+    OPEN.set(Some((good, end, errno)));
 }
 
 /// Leaves on the disk what a real failure would.
@@ -85,5 +98,24 @@ pub fn sync() -> Result<()> {
             Ok(())
         }
         None => Ok(()),
+    }
+}
+
+pub fn sync_directory() -> Result<()> {
+    SYNC_DIRECTORY
+        .take()
+        .map_or(Ok(()), |errno| Err(errno.into()))
+}
+
+pub fn open(name: &str) -> Result<()> {
+    match OPEN.get() {
+        Some((good, end, errno)) if name.ends_with(end) => {
+            OPEN.set(good.checked_sub(1).map(|good| (good, end, errno)));
+            match good {
+                0 => Err(errno.into()),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
     }
 }

@@ -7,6 +7,7 @@ mod damage;
 pub mod effort;
 pub mod faults;
 mod files;
+mod flushing;
 mod kill;
 mod limits;
 mod mixture;
