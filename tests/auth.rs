@@ -246,6 +246,26 @@ fn without_authentication_no_request_carries_a_token() {
 }
 
 #[test]
+fn clients_that_need_no_login_are_active_from_the_start() {
+    let sandbox = canned(json!([]));
+    for changes in [
+        json!({"auth_mode": "NO_AUTH"}),
+        json!({"auth_mode": "MANUAL_TOKEN", "access_token": "t"}),
+    ] {
+        let mut config = config(
+            &sandbox,
+            json!({"user_id": "u", "authenticate_on_init": false}),
+        );
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        assert!(client(&config).is_active(), "{changes}");
+    }
+    assert_eq!(sandbox.requests().len(), 0);
+}
+
+#[test]
 fn clients_with_tokens_of_their_own_never_share_them() {
     let sandbox = canned(json!([]));
     let make = |token: &str| {

@@ -114,9 +114,9 @@ impl Session {
         })
     }
 
-    /// Whether a login succeeded and no server refused its token since.
+    /// Whether a login succeeded and no server refused its token since, or none is needed.
     pub fn active(&self) -> bool {
-        lock(&self.state).token.is_some()
+        !self.renewable() || lock(&self.state).token.is_some()
     }
 
     fn worth_keeping(&self) -> bool {

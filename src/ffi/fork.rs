@@ -48,9 +48,12 @@ pub fn watch() {
 /// Must be followed by `mona_after_fork_parent` in the parent, from any thread, whether the fork succeeded or not.
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_before_fork() -> mona_status {
-    let prepare = || match transport::before_fork() {
-        true => Status::Ok,
-        false => Status::Timeout,
+    let prepare = || {
+        fork::catch_up();
+        match transport::before_fork() {
+            true => Status::Ok,
+            false => Status::Timeout,
+        }
     };
     quiet(Status::Internal, prepare) as mona_status
 }
@@ -61,6 +64,7 @@ pub extern "C" fn mona_before_fork() -> mona_status {
 #[unsafe(no_mangle)]
 pub extern "C" fn mona_after_fork_parent() -> mona_status {
     let resume = || {
+        fork::catch_up();
         transport::after_fork();
         Status::Ok
     };

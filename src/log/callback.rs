@@ -33,6 +33,7 @@ fn inherit(parents: Option<&Place>) -> Place {
 
 /// Replaces the callback. The last one is dropped when no record is on its way to it any more.
 pub fn set(callback: Option<Arc<dyn Callback>>, lowest: i32) {
+    fork::catch_up();
     let lowest = callback.as_ref().map_or(NONE, |_| lowest.min(NONE - 1));
     let last = fork::undivided(|| {
         let mut place = lock(PLACE.get(inherit));

@@ -88,7 +88,7 @@ static void the_next_message_is_its_own(void)
 
 static void asks_first_whether_it_is_active(void)
 {
-    mona_client_is_active(client);
+    CHECK(mona_client_is_active(client) == 1);
     the_next_message_is_its_own();
 }
 
@@ -104,6 +104,25 @@ static void asks_first_for_statistics(void)
     the_next_message_is_its_own();
 }
 
+static void sets_a_log_callback_first(void)
+{
+    CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
+    the_next_message_is_its_own();
+}
+
+static void prepares_a_fork_first(void)
+{
+    CHECK(mona_before_fork() == MONA_OK);
+    the_next_message_is_its_own();
+    CHECK(mona_after_fork_parent() == MONA_OK);
+}
+
+static void ends_a_fork_first(void)
+{
+    CHECK(mona_after_fork_parent() == MONA_OK);
+    the_next_message_is_its_own();
+}
+
 static void a_child_is_noticed_by_its_first_call(void)
 {
     client = new_client(IDLE);
@@ -111,6 +130,9 @@ static void a_child_is_noticed_by_its_first_call(void)
     in_a_child(asks_first_whether_it_is_active);
     in_a_child(wakes_first);
     in_a_child(asks_first_for_statistics);
+    in_a_child(sets_a_log_callback_first);
+    in_a_child(prepares_a_fork_first);
+    in_a_child(ends_a_fork_first);
     mona_client_free(client);
 }
 

@@ -126,8 +126,15 @@ impl Store {
             return Ok(None);
         }
         let seal = self.identity.seal(number);
+        let state = match self.acknowledged(number, seal, length) {
+            // Later it may be known what was delivered. From a bad disk it never will: rather twice than not at all.
+            Err(error) if passes(&error) && error.raw_os_error() != Some(libc::EIO) => {
+                return Err(error);
+            }
+            acknowledged => acknowledged.unwrap_or_default(),
+        };
         let mut found = Found {
-            state: self.acknowledged(number, seal, length),
+            state,
             ..Found::default()
         };
         found.frames(file, seal, length)?;
@@ -144,17 +151,16 @@ impl Store {
     }
 
     /// What the records of acknowledgement say; whatever is not valid there acknowledges nothing.
-    fn acknowledged(&self, number: u64, seal: Seal, length: u64) -> State {
-        let mut state = State::default();
-        let opened = disk::open_file(&self.directory, &ack_name(number), false, false);
-        let sized = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
-        let Ok((size, file)) = sized else {
-            return state;
+    fn acknowledged(&self, number: u64, seal: Seal, length: u64) -> Result<State> {
+        let file = disk::open_file(&self.directory, &ack_name(number), false, false)?;
+        let size = file.metadata()?.len();
+        let mut state = State {
+            ack_bytes: size,
+            ..State::default()
         };
-        state.ack_bytes = size;
         // More than one record for each possible frame is no file of ours.
         let mut bytes = vec![0; size.min(length.max(ACK_BYTES)) as usize];
-        let read = read_at(&file, &mut bytes, 0).unwrap_or_default();
+        let read = read_at(&file, &mut bytes, 0)?;
         bytes.truncate(read);
         let mut ranges = Ranges::default();
         for (index, record) in bytes.chunks(RECORD).enumerate() {
@@ -166,7 +172,7 @@ impl Store {
             }
         }
         state.acked = ranges;
-        state
+        Ok(state)
     }
 }
 

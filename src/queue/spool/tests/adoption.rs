@@ -133,6 +133,31 @@ fn a_directory_that_holds_nothing_of_use_is_taken_once() {
 }
 
 #[test]
+fn what_was_delivered_is_not_sent_again_because_descriptors_had_run_out() {
+    let root = left_behind(|spool| {
+        append(spool, 0..3);
+        let batch = tickets(&spool.read(9, usize::MAX).unwrap());
+        spool.acknowledge(&batch[..2]).unwrap();
+    });
+    let spool = open(small(root.path()));
+    faults::fail_open_after(0, ".ack", Errno::EMFILE);
+    assert_eq!(spool.adopt(), 0);
+    assert_eq!(drain(&spool), expected(2..3));
+}
+
+#[test]
+fn what_was_delivered_is_sent_again_where_a_bad_disk_hides_it() {
+    let root = left_behind(|spool| {
+        append(spool, 0..3);
+        let batch = tickets(&spool.read(9, usize::MAX).unwrap());
+        spool.acknowledge(&batch[..2]).unwrap();
+    });
+    let spool = open(small(root.path()));
+    faults::fail_open_after(0, ".ack", Errno::EIO);
+    assert_eq!(drain(&spool), expected(0..3));
+}
+
+#[test]
 fn an_orphan_that_could_not_be_looked_at_for_the_moment_is_adopted_later() {
     use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
     for errno in [EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM] {
