@@ -16,7 +16,7 @@ use crate::ffi::descriptors;
 use crate::sync::Deadline;
 use crate::thread::with_signals_blocked;
 use reqwest::RequestBuilder;
-use reqwest::header::HeaderMap;
+use reqwest::header::HeaderValue;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -47,7 +47,8 @@ pub struct Job {
     /// The server as messages name it.
     pub server: &'static str,
     pub url: String,
-    pub headers: HeaderMap,
+    pub content_type: &'static str,
+    pub authorization: Option<HeaderValue>,
     pub body: bytes::Bytes,
     /// The most bytes its answer may have.
     pub response_limit: usize,

@@ -27,7 +27,7 @@ use crate::sync::{Deadline, lock};
 use bytes::Bytes;
 use http::{Http, Job};
 use once_cell::sync::OnceCell;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::HeaderValue;
 use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,11 +139,7 @@ impl Transport {
         let Some(timeout) = request.deadline.left(self.request_timeout) else {
             return Err(out_of_time(server));
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
-        if let Some(token) = request.bearer {
-            headers.insert(AUTHORIZATION, authorization(token)?);
-        }
+        let authorization = request.bearer.map(authorization).transpose()?;
         let http = self.pool.http().map_err(|error| Error::Connection {
             server,
             cause: format!("no thread for requests: {error}"),
@@ -153,7 +149,8 @@ impl Transport {
             settings: self.pool.settings.clone(),
             server,
             url: request.url.to_owned(),
-            headers,
+            content_type: request.content_type,
+            authorization,
             body: request.body,
             response_limit: request.response_limit,
             until: Instant::now() + timeout,

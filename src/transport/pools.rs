@@ -3,6 +3,7 @@
 
 use super::http::Job;
 use super::{Settings, reason, resolver, tls};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -43,9 +44,12 @@ impl Pools {
         let request = pool
             .post(job.url)
             .timeout(job.until.saturating_duration_since(Instant::now()))
-            .headers(job.headers)
+            .header(CONTENT_TYPE, HeaderValue::from_static(job.content_type))
             .body(job.body);
-        Ok(request)
+        Ok(match job.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            None => request,
+        })
     }
 }
 
