@@ -6,7 +6,6 @@ mod support;
 use mona::client::Client;
 use mona::status::Status;
 use serde_json::{Value, json};
-use std::time::Instant;
 use support::*;
 
 #[test]
@@ -346,23 +345,4 @@ fn a_large_batch_arrives_whole_and_in_order() {
             .enumerate()
             .all(|(n, id)| *id == format!("id{n}"))
     );
-}
-
-#[test]
-fn a_client_that_only_enqueues_fetches_sampling_factors_and_renews_them() {
-    let sandbox = sandbox();
-    let changes = json!({"sampling_config_name": "S", "sampling_factors_max_age_seconds": 0, "authenticate_on_init": false});
-    let client = client(&config(&sandbox, changes));
-    let factor = |factor: f64| {
-        let arguments = json!({"config_name": "S", "sampling_factor": factor});
-        client.service_call("create_sampling_factor", &arguments.to_string(), None)
-    };
-    for (wanted, sampled_out) in [(0.0, 1), (1.0, 0)] {
-        let answer = factor(wanted);
-        assert_eq!(answer.status, Status::Ok, "{}", answer.document);
-        let start = Instant::now();
-        while document(&client.enqueue(MESSAGE, None, true))["sampled_out"] != sampled_out {
-            assert!(start.elapsed() < PATIENCE);
-        }
-    }
 }
