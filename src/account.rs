@@ -142,9 +142,15 @@ impl Account {
             }
             Ok(response)
         };
-        let response = send(token.access.as_ref())?;
-        if response.status != 401 || !self.session.renewable() {
-            return Ok(response);
+        let result = send(token.access.as_ref());
+        let status = match &result {
+            Ok(response) => response.status,
+            // Pages of proxies may be long.
+            Err(Error::ResponseTooLarge { status, .. }) => *status,
+            Err(_) => return result,
+        };
+        if status != 401 || !self.session.renewable() {
+            return result;
         }
         let token = self.session.token(&context, Need::Refused(&token))?;
         send(token.access.as_ref())

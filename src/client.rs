@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 pub struct Client {
     config: Arc<Config>,
-    parts: PerProcess<Result<Parts, Error>>,
+    parts: PerProcess<Parts>,
 }
 
 /// What a forked child has of its own.
@@ -41,6 +41,8 @@ impl Parts {
     /// under way any more.
     fn close(&self, calls: Deadline, delivery: impl FnOnce() -> Deadline) -> (bool, Undelivered) {
         self.events.refuse();
+        // While calls are waited for, what lingers goes out.
+        self.queue.flush(Deadline::after(Some(0)));
         let quiet = self.gate.close(calls) && self.events.settle(calls);
         let undelivered = self.queue.close(delivery());
         self.events.close();
@@ -99,8 +101,7 @@ impl Client {
     /// This process's parts. They differ in a forked child: its queue is empty, its connections are its own,
     /// and the token is kept.
     fn parts(&self) -> Result<&Parts, Error> {
-        let parts = self.parts.get(|inherited| {
-            let parents = inherited.and_then(|parents| parents.as_ref().ok());
+        let parts = self.parts.get_or_try(|parents| {
             let gate = parents.map_or_else(Gate::default, |parents| parents.gate.inherited());
             let factors = parents.map_or_else(
                 || Factors::new(&self.config),
@@ -129,7 +130,7 @@ impl Client {
                 gate,
             })
         });
-        parts.as_ref().as_ref().map_err(Clone::clone)
+        parts.map(Arc::as_ref)
     }
 
     fn start(&self) -> Result<(), Error> {
@@ -272,11 +273,8 @@ impl Client {
     pub fn flush(&self, timeout_ms: i64) -> Answer {
         fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
-        let parts = self.parts.current().map(|parts| parts.as_ref().as_ref());
-        let pending = match parts {
-            Some(Ok(parts)) => parts.queue.flush(deadline),
-            _ => 0,
-        };
+        let parts = self.parts.current();
+        let pending = parts.map_or(0, |parts| parts.queue.flush(deadline));
         let error = (pending > 0).then_some(Error::StillPending);
         let text = error.as_ref().map(Error::to_string);
         let document = Flushing {
@@ -327,7 +325,7 @@ impl Client {
     /// queue as long as the configuration says.
     pub fn close_for_good(&self) {
         fork::catch_up();
-        let Some(Ok(parts)) = self.parts.current().map(|parts| parts.as_ref().as_ref()) else {
+        let Some(parts) = self.parts.current() else {
             return;
         };
         let patience = u64::from(self.config.queue.free_timeout_ms);

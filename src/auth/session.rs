@@ -168,13 +168,18 @@ impl Session {
                 let token = Arc::new(token);
                 *state = State {
                     token: Some(token.clone()),
+                    // Until the landing, which would otherwise end another's.
+                    in_flight: true,
                     ..State::default()
                 };
                 Ok(token)
             }
             Err(error) => {
                 log.log(Level::Error, &error);
-                state.fail(&error);
+                // A call that had too little time says nothing of the server, and keeps nobody else out.
+                if !context.deadline.passed() {
+                    state.fail(&error);
+                }
                 match &state.token {
                     // Renewing early failed: what there is still serves.
                     Some(token) if !token.expired() => Ok(token.clone()),

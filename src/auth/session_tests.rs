@@ -168,6 +168,17 @@ fn one_identity_never_waits_for_another() {
 }
 
 #[test]
+fn a_call_that_had_too_little_time_keeps_nobody_else_out() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Err("too late")).unwrap();
+    let late = with_context(Some(0), |context| session.token(context, Need::Call));
+    assert!(late.is_err());
+    script.send(Ok(3600.0)).unwrap();
+    assert!(ask(&session, Need::Call).is_ok());
+}
+
+#[test]
 fn a_panic_in_a_login_leaves_nobody_waiting() {
     let (script, authenticator) = scripted();
     drop(script);

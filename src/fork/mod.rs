@@ -12,6 +12,7 @@ mod descriptors;
 pub use descriptors::{NotInherited, undivided};
 
 use once_cell::race::OnceBox;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -81,19 +82,25 @@ impl<T> PerProcess<T> {
     /// This process's value, made on first use from the one that it inherited, if any. Should two threads make
     /// it at once, one of the two is dropped.
     pub fn get(&self, make: impl Fn(Option<&T>) -> T) -> &Arc<T> {
+        let Ok(value) = self.get_or_try(|inherited| Ok::<T, Infallible>(make(inherited)));
+        value
+    }
+
+    /// As [`PerProcess::get`], for what may fail to be made; the next call then tries again.
+    pub fn get_or_try<E>(&self, make: impl Fn(Option<&T>) -> Result<T, E>) -> Result<&Arc<T>, E> {
         let current = generation();
         let mut slot = &self.newest;
         let mut inherited = None;
         loop {
-            let found = slot.get_or_init(|| {
-                Box::new(Generation {
+            let found = slot.get_or_try_init(|| {
+                Ok(Box::new(Generation {
                     number: current,
-                    value: Arc::new(make(inherited)),
+                    value: Arc::new(make(inherited)?),
                     next: OnceBox::new(),
-                })
-            });
+                }))
+            })?;
             if found.number == current {
-                return &found.value;
+                return Ok(&found.value);
             }
             inherited = Some(&*found.value);
             slot = &found.next;

@@ -15,9 +15,25 @@ pub trait Callback: Send + Sync {
     fn inherited(&self) -> Arc<dyn Callback>;
 }
 
-type Place = Mutex<Option<Arc<dyn Callback>>>;
+type Place = Mutex<Held>;
 
 static PLACE: PerProcess<Place> = PerProcess::new();
+
+#[derive(Default)]
+struct Held {
+    callback: Option<Arc<dyn Callback>>,
+    /// Whether it is still the parent's. A place that loses the race to be a child's must not destroy what the host keeps.
+    parents: bool,
+}
+
+impl Held {
+    fn own(&mut self) -> &mut Option<Arc<dyn Callback>> {
+        if std::mem::take(&mut self.parents) {
+            self.callback = self.callback.take().map(|callback| callback.inherited());
+        }
+        &mut self.callback
+    }
+}
 
 /// The lowest level that it wants; `NONE` without one, which is how most find out.
 static LOWEST: AtomicI32 = AtomicI32::new(NONE);
@@ -27,8 +43,11 @@ const NONE: i32 = i32::MAX;
 fn inherit(parents: Option<&Place>) -> Place {
     // Nobody has it locked: `undivided` keeps forks away while somebody has.
     let parents = parents.and_then(|place| place.try_lock().ok());
-    let callback = parents.as_deref().and_then(Option::as_ref);
-    Mutex::new(callback.map(|callback| callback.inherited()))
+    let callback = parents.and_then(|held| held.callback.clone());
+    Mutex::new(Held {
+        callback,
+        parents: true,
+    })
 }
 
 /// Replaces the callback. The last one is dropped when no record is on its way to it any more.
@@ -38,7 +57,7 @@ pub fn set(callback: Option<Arc<dyn Callback>>, lowest: i32) {
     let last = fork::undivided(|| {
         let mut place = lock(PLACE.get(inherit));
         LOWEST.store(lowest, SeqCst);
-        std::mem::replace(&mut *place, callback)
+        std::mem::replace(place.own(), callback)
     });
     // Outside of the lock, because the host's function may be called.
     without_waiting(|| drop(last));
@@ -61,7 +80,7 @@ pub fn wants(level: Level) -> Option<bool> {
 
 /// Hands a record over. One that the callback itself gives rise to is dropped: it could go on for ever.
 pub fn record(level: Level, logger: &str, message: &str) {
-    let callback = fork::undivided(|| lock(PLACE.get(inherit)).clone());
+    let callback = fork::undivided(|| lock(PLACE.get(inherit)).own().clone());
     if let Some(callback) = callback.filter(|_| !must_not_wait()) {
         without_waiting(|| {
             callback.record(level, logger, message);
