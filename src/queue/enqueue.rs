@@ -56,7 +56,7 @@ impl Enqueuer<'_> {
         let filter = options.filter_none_fields;
         if self.factors.due() {
             self.queue
-                .want_factors(|queue| self.delivery().start(queue))?;
+                .renew_factors(|deadline| self.delivery().renew_factors(deadline));
         }
         let sampling = self.factors.known();
         let stage = Stage {

@@ -124,14 +124,18 @@ impl Queue {
         Ok(state)
     }
 
-    /// Has the thread that delivers renew the sampling factors.
-    pub fn want_factors(
-        self: &Arc<Self>,
-        start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
-    ) -> Result<(), Error> {
-        self.start(start)?.factors_wanted = true;
-        self.work.notify_one();
-        Ok(())
+    /// Has a thread renew the sampling factors, unless one is at it. Not the one that delivers: the factors come from another server,
+    /// which may hang.
+    pub fn renew_factors(&self, start: impl FnOnce(Deadline) -> std::io::Result<JoinHandle<()>>) {
+        let mut state = lock(&self.state);
+        let busy = state
+            .renewal
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished());
+        if !busy && !state.closed() {
+            // Without a thread they stay as they are, and the next call tries again.
+            state.renewal = start(self.attempt_deadline(&state)).ok();
+        }
     }
 
     /// Wakes the thread that delivers, which looks anew at what it waits for.
@@ -207,6 +211,9 @@ impl Queue {
             {
                 continue;
             }
+            if state.hurried {
+                return Err(Error::Closed);
+            }
             let patience = || Deadline::after(Some(self.patience_ms()));
             let deadline = *deadline.get_or_insert_with(patience);
             if deadline.passed() {
@@ -265,6 +272,13 @@ impl Queue {
         }
     }
 
+    /// Delivers without lingering from now on, and has no call wait for room any more: the client is about to be closed.
+    pub fn prepare_to_close(&self) {
+        lock(&self.state).hurried = true;
+        self.progress.notify_all();
+        self.work.notify_one();
+    }
+
     /// Accepts nothing more, delivers what it can in time, and counts the rest as dropped, but for what the
     /// spool keeps.
     pub fn close(&self, deadline: Deadline) -> Undelivered {
@@ -284,7 +298,11 @@ impl Queue {
         };
         let busy = state.in_flight.messages > 0;
         // A thread that still waits for a server ends by itself, when that has answered or the time is up.
-        let threads = [state.thread.take_if(|_| !busy), state.flusher.take()];
+        let threads = [
+            state.thread.take_if(|_| !busy),
+            state.flusher.take(),
+            state.renewal.take(),
+        ];
         drop(state);
         self.progress.notify_all();
         self.work.notify_all();

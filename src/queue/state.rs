@@ -135,8 +135,6 @@ pub struct State {
     /// Whether the last call found no room.
     pub full: bool,
     pub started: bool,
-    /// Whether the sampling factors are too old.
-    pub factors_wanted: bool,
     /// When the spools of ended programs are looked for again, and how long the pause before that is.
     pub adopt_at: Option<Instant>,
     pub adoption_pause: Duration,
@@ -149,7 +147,11 @@ pub struct State {
     pub lost_on_disk: u64,
     pub flusher: Option<JoinHandle<()>>,
     pub thread: Option<JoinHandle<()>>,
+    /// Renews the sampling factors.
+    pub renewal: Option<JoinHandle<()>>,
     pub closing: Option<Deadline>,
+    /// Whether the client is about to be closed.
+    pub hurried: bool,
     pub finished: bool,
 }
 
@@ -183,7 +185,6 @@ impl State {
             flush_to: None,
             full: false,
             started: false,
-            factors_wanted: false,
             adopt_at: None,
             adoption_pause: Duration::ZERO,
             draining_adopted: false,
@@ -192,7 +193,9 @@ impl State {
             lost_on_disk: 0,
             flusher: None,
             thread: None,
+            renewal: None,
             closing: None,
+            hurried: false,
             finished: false,
         }
     }
@@ -202,7 +205,7 @@ impl State {
     }
 
     pub fn flushing(&self) -> bool {
-        self.closed() || self.flush_to.is_some_and(|mark| self.pending(mark) > 0)
+        self.closed() || self.hurried || self.flush_to.is_some_and(|mark| self.pending(mark) > 0)
     }
 
     /// The point at which all is settled that has been accepted by now.

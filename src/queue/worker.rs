@@ -46,7 +46,7 @@ impl Delivery {
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
             queue.take_over();
-            while let Some(batch) = queue.next(|| self.renew_factors(&queue)) {
+            while let Some(batch) = queue.next() {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
             }
@@ -58,19 +58,21 @@ impl Delivery {
         started.map_err(|error| Error::Internal(format!("no thread for the queue: {error}")))
     }
 
-    /// Enqueueing waits for no server, so this thread fetches the sampling factors.
-    fn renew_factors(&self, queue: &Queue) {
-        let caller = Caller {
-            config: &self.config,
-            account: &self.account,
-            logger: &self.logger,
-            older_paths: &self.older_paths,
-        };
-        self.factors.renew(&caller, queue.attempt_deadline());
+    /// Starts a thread that renews the sampling factors, because enqueueing waits for no server.
+    pub fn renew_factors(self, deadline: Deadline) -> std::io::Result<JoinHandle<()>> {
+        thread::start("mona-factors", move || {
+            let caller = Caller {
+                config: &self.config,
+                account: &self.account,
+                logger: &self.logger,
+                older_paths: &self.older_paths,
+            };
+            self.factors.renew(&caller, deadline);
+        })
     }
 
     fn send(&self, queue: &Queue, batch: &Batch) -> Outcome {
-        let deadline = queue.attempt_deadline();
+        let deadline = queue.attempt_deadline(&lock(&queue.state));
         let tenant = match self.account.tenant(deadline) {
             Ok(tenant) => tenant,
             Err(error) => return Outcome::of(&Err(error), batch.len()),
@@ -91,14 +93,13 @@ impl Delivery {
 
 impl Queue {
     /// When what is attempted now must be over.
-    fn attempt_deadline(&self) -> Deadline {
-        let closing = lock(&self.state).closing.unwrap_or_default();
+    pub(super) fn attempt_deadline(&self, state: &State) -> Deadline {
+        let closing = state.closing.unwrap_or_default();
         closing.sooner(self.config.attempt_timeout_ms.into())
     }
 
-    /// The next batch to send, waited for; `None` when the thread is to end. Has sampling factors renewed when that is
-    /// wanted.
-    fn next(&self, renew_factors: impl Fn()) -> Option<Batch> {
+    /// The next batch to send, waited for; `None` when the thread is to end.
+    fn next(&self) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
             if let Some((messages, bytes)) = state.buffer.spare_wanted() {
@@ -118,12 +119,6 @@ impl Queue {
                 drop(state);
                 self.progress.notify_all();
                 return None;
-            }
-            if std::mem::take(&mut state.factors_wanted) {
-                drop(state);
-                renew_factors();
-                state = lock(&self.state);
-                continue;
             }
             if self.adoption_in(&state) == Some(Duration::ZERO) {
                 drop(state);

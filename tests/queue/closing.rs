@@ -5,6 +5,7 @@ use crate::judge::Judge;
 use crate::support::*;
 use mona::status::Status;
 use serde_json::json;
+use std::sync::mpsc;
 
 #[test]
 fn closing_delivers_what_it_can() {
@@ -65,4 +66,43 @@ fn messages_never_enqueued_cost_nothing_to_close() {
     let client = client_of(&judge, json!({}));
     assert_eq!(client.flush(0).status, Status::Ok);
     assert_eq!(document(&client.close(-1))["undelivered"], 0);
+}
+
+#[test]
+fn what_lingers_goes_out_while_closing_waits_for_another_call() {
+    let sandbox = sandbox();
+    let rule = json!([{"path": "/get_config", "delay_ms": 3_600_000}]);
+    sandbox.add_rules(&rule.to_string()).unwrap();
+    let changes = json!({"request_timeout_ms": 3_600_000, "queue": {"linger_ms": 3_600_000}});
+    let client = client(&config(&sandbox, changes));
+    enqueue(&client, ids(5));
+    std::thread::scope(|scope| {
+        scope.spawn(|| client.service_call("get_config", "{}", None));
+        // The login was the first.
+        assert!(sandbox.wait_for_requests(2, PATIENCE));
+        let closing = scope.spawn(|| client.close(-1));
+        let delivered = sandbox.wait_for_messages(5, PATIENCE);
+        sandbox.clear_rules();
+        assert!(delivered);
+        assert_eq!(document(&closing.join().unwrap())["undelivered"], 0);
+    });
+}
+
+#[test]
+fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
+    let (judge, released) = held();
+    let changes = json!({"max_messages": 1, "overflow": "block", "block_ms": 3_600_000});
+    let client = client_of(&judge, changes);
+    enqueue(&client, ids(1));
+    std::thread::scope(|scope| {
+        let (ended, has_ended) = mpsc::channel();
+        let (client, message) = (&client, message("blocked").to_string());
+        scope.spawn(move || ended.send(client.enqueue(&message, None, true).status));
+        let closing = scope.spawn(|| client.close(-1));
+        let status = has_ended.recv_timeout(PATIENCE);
+        released.release();
+        assert_eq!(status, Ok(Status::Closed));
+        assert_eq!(document(&closing.join().unwrap())["undelivered"], 0);
+    });
+    drop(judge);
 }

@@ -142,3 +142,18 @@ fn a_flush_waits_for_the_last_message_too() {
         assert_eq!(flushing.join().unwrap(), Status::Ok);
     });
 }
+
+#[test]
+fn sampling_factors_that_cannot_be_had_hold_no_message_up() {
+    let sandbox = sandbox();
+    let rule = json!([{"path": "/get_sampling_factors", "delay_ms": 3_600_000}]);
+    sandbox.add_rules(&rule.to_string()).unwrap();
+    let changes = json!({"sampling_config_name": "S", "authenticate_on_init": false, "log_events": "warning"});
+    let client = client(&config(&sandbox, changes));
+    enqueue(&client, ids(1));
+    assert_eq!(client.flush(-1).status, Status::Ok);
+    // Nobody has given the fetch up yet.
+    let (_, event) = client.poll(0);
+    assert_eq!(event.status, Status::Timeout, "{}", event.document);
+    sandbox.clear_rules();
+}
