@@ -1,7 +1,7 @@
 //! An account's servers: their URLs, the access token, and the one resend after a token was refused.
 #![forbid(unsafe_code)]
 
-use crate::auth::{self, Context, Need, Session};
+use crate::auth::{self, Context, Need, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::log::Logger;
@@ -42,6 +42,14 @@ pub struct Account {
     authenticated: bool,
     transport: Transport,
     logger: Logger,
+}
+
+/// What the requests of one call share.
+pub struct Access {
+    token: Arc<Token>,
+    /// Who this is to the service.
+    pub user_id: String,
+    deadline: Deadline,
 }
 
 impl Account {
@@ -99,33 +107,37 @@ impl Account {
         self.session.active()
     }
 
-    /// Who this is to the service. Needs a login only where the configuration does not tell.
-    pub fn tenant(&self, deadline: Deadline) -> Result<String, Error> {
+    /// Logs in where that is needed.
+    pub fn access(&self, deadline: Deadline) -> Result<Access, Error> {
         let token = self.session.token(&self.context(deadline), Need::Call)?;
-        self.user_id(token.tenant.as_deref())
+        let user_id = self.user_id(token.tenant.as_deref())?;
+        Ok(Access {
+            token,
+            user_id,
+            deadline,
+        })
     }
 
     /// Sends a request, a second time with a new token if the first one's is refused.
     pub fn post(
         &self,
+        access: &Access,
         endpoint: Endpoint,
         body: Bytes,
-        deadline: Deadline,
     ) -> Result<Response, Error> {
-        self.post_within(endpoint, body, RESPONSE_LIMIT, deadline)
+        self.post_within(access, endpoint, body, RESPONSE_LIMIT)
     }
 
     /// As [`Account::post`], for an answer that may have so many bytes.
     pub fn post_within(
         &self,
+        access: &Access,
         endpoint: Endpoint,
         body: Bytes,
         response_limit: usize,
-        deadline: Deadline,
     ) -> Result<Response, Error> {
-        let context = self.context(deadline);
-        let token = self.session.token(&context, Need::Call)?;
-        let url = self.url(endpoint, &self.user_id(token.tenant.as_deref())?)?;
+        let (token, deadline) = (&access.token, access.deadline);
+        let url = self.url(endpoint, &access.user_id)?;
         let send = |bearer: Option<&Secret>| {
             let mut response = self.transport.post(Request {
                 server: endpoint.server(),
@@ -152,8 +164,14 @@ impl Account {
         if status != 401 || !self.session.renewable() {
             return result;
         }
-        let token = self.session.token(&context, Need::Refused(&token))?;
-        send(token.access.as_ref())
+        let renewed = self
+            .session
+            .token(&self.context(deadline), Need::Refused(token));
+        match renewed {
+            Ok(token) => send(token.access.as_ref()),
+            // The session has logged why.
+            Err(_) => result,
+        }
     }
 
     fn context(&self, deadline: Deadline) -> Context<'_> {

@@ -26,7 +26,7 @@ pub enum Error {
     Unsendable(String),
     #[error("{text}")]
     Refused { status: u16, text: String },
-    #[error("{server} answered with a redirect (status {status}), which is never followed")]
+    #[error("{server} answered with a redirect (status {status}), which is not followed")]
     Redirect { server: &'static str, status: u16 },
     #[error("{server} answered with more than {limit} bytes")]
     ResponseTooLarge {

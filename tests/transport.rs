@@ -257,3 +257,40 @@ fn a_calls_time_bounds_its_login_too() {
     assert_eq!(answer.status, Status::Failed);
     assert_eq!(document(&answer)["retriable"], true);
 }
+
+#[test]
+fn a_redirect_that_keeps_the_request_is_followed_on_its_own_host() {
+    for status in [307, 308] {
+        let sandbox = canned(json!([
+            {"path": "/monaExport", "status": status, "headers": {"Location": "/moved"}},
+            {"path": "/moved", "json": {}},
+        ]));
+        let client = client(&config(
+            &sandbox,
+            json!({"auth_mode": "NO_AUTH", "user_id": "u"}),
+        ));
+        let answer = client.export(MESSAGE, None);
+        assert_eq!(answer.status, Status::Ok, "{}", answer.document);
+        assert_eq!(paths(&sandbox), ["/monaExport", "/moved"]);
+        let requests = sandbox.requests();
+        assert_eq!(body(&requests[0]), body(&requests[1]));
+    }
+}
+
+#[test]
+fn no_redirect_leads_to_another_host_or_for_ever() {
+    let other = canned(json!([{"path": "/moved", "json": {}}]));
+    let elsewhere = format!("{}/moved", other.url());
+    for location in [&elsewhere, "/monaExport"] {
+        let sandbox = canned(
+            json!({"path": "/monaExport", "status": 307, "headers": {"Location": location}}),
+        );
+        let client = client(&config(
+            &sandbox,
+            json!({"auth_mode": "NO_AUTH", "user_id": "u"}),
+        ));
+        let told = document(&client.export(MESSAGE, None));
+        assert_eq!(told["error_kind"], "redirect", "{told}");
+    }
+    assert_eq!(other.request_count(), 0);
+}

@@ -11,6 +11,13 @@ use zeroize::Zeroizing;
 struct ClientCredentials(Identity);
 
 pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
+    for (key, value) in [("api_key", &config.api_key), ("secret", &config.secret)] {
+        if value.as_ref().is_none_or(|value| value.is_empty()) {
+            return Err(Error::Initialization(format!(
+                "config_json: {key} must be given in auth_mode OIDC"
+            )));
+        }
+    }
     let identity = Identity {
         mode: "OIDC",
         login_url: config.auth_api_token_url.clone(),

@@ -133,7 +133,7 @@ settings! {
         should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
             "Write messages that the service rejected to the log, at level ERROR, whole (up to 1 MiB).";
         default_sampling_rate: f64 = 1.0, [-1e300 to 1e300], env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
-            "Share of messages that is kept, for classes without a rate of their own: 0 keeps none, 1 keeps all.";
+            "Share of messages that is kept, for classes without a rate of their own: 0 keeps none (but for one id in ten million, whose place is exactly 0), 1 keeps all.";
         context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",
             "Sampling rates by context class, as an object. Excludes `sampling_config_name`.";
         sampling_config_name: Option<String> = None, env ["SAMPLING_CONFIG_NAME"], from "mona_sdk 0.0.51",

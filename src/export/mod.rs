@@ -74,20 +74,18 @@ impl Exporter<'_> {
     }
 
     fn send(&self, staged: &mut Staged, options: &Options) -> Result<Verdict, Error> {
-        let tenant = self.account.tenant(options.deadline)?;
+        let access = self.account.access(options.deadline)?;
         if staged.indices.is_empty() {
             self.logger
                 .log(Level::Info, "No message of this call is to be sent");
             return Ok(Verdict::accepted());
         }
         let body = staged.request_body(&Envelope {
-            user_id: &tenant,
+            user_id: &access.user_id,
             default_action: options.default_action.as_deref(),
             sample_config_name: self.config.sampling_config_name.as_deref(),
         });
-        let response = self
-            .account
-            .post(Endpoint::Export, body.into(), options.deadline)?;
+        let response = self.account.post(&access, Endpoint::Export, body.into())?;
         Ok(Verdict::of(&response, staged.indices.len()))
     }
 

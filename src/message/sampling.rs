@@ -36,14 +36,13 @@ impl Sampling {
             .get(class)
             .copied()
             .unwrap_or(self.default_rate);
-        if rate <= 0.0 || rate >= 1.0 {
-            return rate >= 1.0;
+        if rate >= 1.0 {
+            return true;
         }
-        let position = match id.filter(|id| !id.is_empty()) {
-            Some(id) => bucket(id),
-            None => random::unit(),
-        };
-        position <= rate
+        match id.filter(|id| !id.is_empty()) {
+            Some(id) => rate >= 0.0 && bucket(id) <= rate,
+            None => rate > 0.0 && random::unit() <= rate,
+        }
     }
 }
 
@@ -94,11 +93,13 @@ mod tests {
         sampling.class_rates.insert("LESS".into(), -1.0);
         sampling.class_rates.insert("NONE".into(), 0.0);
         sampling.class_rates.insert("ALL".into(), 1.0);
-        assert_eq!(bucket("5582486"), 0.0);
-        for id in [None, Some(""), Some("a"), Some("5582486")] {
+        for id in [None, Some(""), Some("a")] {
             assert!(sampling.keep("ALL", id));
             assert!(!sampling.keep("NONE", id) && !sampling.keep("LESS", id));
         }
+        // One in ten million is kept, as the Python package does.
+        assert_eq!(bucket("5582486"), 0.0);
+        assert!(sampling.keep("NONE", Some("5582486")) && !sampling.keep("LESS", Some("5582486")));
     }
 
     #[test]

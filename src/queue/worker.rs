@@ -73,12 +73,12 @@ impl Delivery {
 
     fn send(&self, queue: &Queue, batch: &Batch) -> Outcome {
         let deadline = queue.attempt_deadline(&lock(&queue.state));
-        let tenant = match self.account.tenant(deadline) {
-            Ok(tenant) => tenant,
+        let access = match self.account.access(deadline) {
+            Ok(access) => access,
             Err(error) => return Outcome::of(&Err(error), batch.len()),
         };
         let body = batch.body(&Envelope {
-            user_id: &tenant,
+            user_id: &access.user_id,
             default_action: None,
             sample_config_name: self.config.sampling_config_name.as_deref(),
         });
@@ -86,7 +86,7 @@ impl Delivery {
         let limit = ANSWER + batch.len() * ANSWER_PER_MESSAGE;
         let result = self
             .account
-            .post_within(Endpoint::Export, body, limit, deadline);
+            .post_within(&access, Endpoint::Export, body, limit);
         Outcome::of(&result, batch.len())
     }
 }

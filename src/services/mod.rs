@@ -12,7 +12,7 @@ pub use table::{SERVICES, Service};
 #[cfg(fuzzing)]
 pub use {request::Arguments, request::body, response::read};
 
-use crate::account::{Account, Endpoint};
+use crate::account::{Access, Account, Endpoint};
 use crate::answer::{Answer, Failure, failed, status_of};
 use crate::config::{Config, Secret, did_you_mean};
 use crate::error::Error;
@@ -110,15 +110,16 @@ impl Caller<'_> {
         deadline: Deadline,
     ) -> Result<Outcome, Error> {
         let arguments = request::Arguments::read(service, arguments)?;
-        let tenant = self.account.tenant(deadline)?;
-        let body = request::body(service, arguments, &tenant, self.author())?;
-        let mut response = self.post(service, body.into(), deadline)?;
-        let outcome = response::read(service, &response, &tenant);
+        let access = self.account.access(deadline)?;
+        let user_id = &access.user_id;
+        let body = request::body(service, arguments, user_id, self.author())?;
+        let mut response = self.post(service, &access, body.into())?;
+        let outcome = response::read(service, &response, user_id);
         match (&outcome, &self.config.api_key) {
             (Ok(Outcome::Issues { .. }) | Err(Error::Refused { .. }), Some(key)) => {
                 // It may quote the key, which it is sent as the author of a configuration.
                 response.conceal(key);
-                response::read(service, &response, &tenant)
+                response::read(service, &response, user_id)
             }
             _ => outcome,
         }
@@ -133,11 +134,8 @@ impl Caller<'_> {
     }
 
     /// Posts to the service's path, or to its older one where the server does not know the newer.
-    fn post(&self, service: &Service, body: Bytes, deadline: Deadline) -> Result<Response, Error> {
-        let send = |path| {
-            self.account
-                .post(Endpoint::App(path), body.clone(), deadline)
-        };
+    fn post(&self, service: &Service, access: &Access, body: Bytes) -> Result<Response, Error> {
+        let send = |path| self.account.post(access, Endpoint::App(path), body.clone());
         let Some(older) = service.older_path else {
             return send(service.path);
         };

@@ -36,7 +36,8 @@ pub fn read(service: &Service, response: &Response, user_id: &str) -> Result<Out
     let Some(answer) = answer else {
         return Err(unexpected(service, "is not a JSON object"));
     };
-    if let Some(message) = answer.get_some("error_message") {
+    let fault = answer.get_some("error_message");
+    if let Some(message) = fault.filter(|message| !matches!(message.get(), "\"\"" | "false")) {
         return Err(Error::Refused {
             status: response.status,
             text: words(message),
@@ -92,7 +93,12 @@ fn data(service: &Service, answer: Members, user_id: &str) -> Result<Box<RawValu
         _ => {}
     }
     let data = answer.get("response_data");
-    let data = data.ok_or_else(|| unexpected(service, "has no response_data"))?;
+    let data = match data {
+        // What was found fault with would have been named.
+        None if service.response == Shape::Validation => RawValue::NULL,
+        None => return Err(unexpected(service, "has no response_data")),
+        Some(data) => data,
+    };
     match service.response {
         Shape::Member(name) => member(service, data, name),
         Shape::Named(name) => object(vec![(name.to_owned(), data.to_owned())]),

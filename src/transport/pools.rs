@@ -4,6 +4,7 @@
 use super::http::Job;
 use super::{Settings, reason, resolver, tls};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 /// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
 /// is used again.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+const MOST_REDIRECTS: usize = 5;
 
 /// Pools by their numbers.
 #[derive(Default)]
@@ -57,7 +60,7 @@ impl Pool {
     fn new(settings: &Settings) -> Result<Self, String> {
         let mut builder = Client::builder()
             .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(Policy::custom(redirected))
             .retry(reqwest::retry::never())
             .referer(false)
             .http1_only()
@@ -84,6 +87,18 @@ impl Pool {
             // Says what is wrong with it when it is sent.
             Err(_) => self.client.post(url),
         }
+    }
+}
+
+/// Follows what keeps the request as it is, to where it was sent anyway: a request has messages in it, or a secret.
+fn redirected(attempt: Attempt) -> Action {
+    let from = attempt.previous().last().map(Url::origin);
+    let same = from == Some(attempt.url().origin());
+    let kept = matches!(attempt.status().as_u16(), 307 | 308);
+    if same && kept && attempt.previous().len() <= MOST_REDIRECTS {
+        attempt.follow()
+    } else {
+        attempt.stop()
     }
 }
 

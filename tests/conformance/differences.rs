@@ -85,7 +85,7 @@ const GROUPS: &[Group] = &[
     },
     Group {
         bugs: "E1 (redirects)",
-        why: "no redirect is followed: the POST would become a GET without messages, and its 200 a success",
+        why: "such a redirect is not followed: the POST would become a GET without messages, and its 200 a success",
         both: &["answer_redirect_302 calls[0] calls[1] requests"],
         ..NONE
     },
