@@ -21,6 +21,7 @@ mod account;
 mod asynchronous;
 mod auth;
 mod clock;
+mod doc;
 mod environment;
 mod events;
 mod export;

@@ -2,6 +2,7 @@
 
 use super::Queue;
 use super::state::{Health, State};
+use crate::doc::Doc;
 use crate::sync::lock;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
@@ -9,44 +10,52 @@ use std::fmt::Write;
 /// One member of the document.
 struct Statistic {
     name: &'static str,
-    doc: &'static str,
+    doc: Doc,
     read: fn(&State, &Queue) -> Value,
 }
 
 const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
-        doc: "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
+        doc: Doc::new(
+            "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
+        ),
         read: |state, _| json!(health(state)),
     },
     Statistic {
         name: "accepted",
-        doc: "Messages that `mona_enqueue_json` accepted, and those recovered.",
+        doc: Doc::new("Messages that `mona_enqueue_json` accepted, and those recovered."),
         read: |state, _| json!(state.counters.accepted),
     },
     Statistic {
         name: "recovered",
-        doc: "Messages that programs which ended had left in the spool, and that this client delivers now.",
+        doc: Doc::new(
+            "Messages that programs which ended had left in the spool, and that this client delivers now.",
+        ),
         read: |state, _| json!(state.counters.recovered),
     },
     Statistic {
         name: "delivered",
-        doc: "Messages that the service took.",
+        doc: Doc::new("Messages that the service took."),
         read: |state, _| json!(state.counters.delivered),
     },
     Statistic {
         name: "rejected",
-        doc: "Messages that the service refused for good.",
+        doc: Doc::new("Messages that the service refused for good."),
         read: |state, _| json!(state.counters.rejected),
     },
     Statistic {
         name: "expired",
-        doc: "Messages given up because `queue.time_to_live_ms` had passed, or `queue.spool_retention_hours`.",
+        doc: Doc::new(
+            "Messages given up because `queue.time_to_live_ms` had passed, or `queue.spool_retention_hours`.",
+        ),
         read: |state, _| json!(state.counters.expired),
     },
     Statistic {
         name: "dropped",
-        doc: "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed, and in no spool), `damaged` (unreadable in the spool).",
+        doc: Doc::new(
+            "Messages dropped, by reason: `overflow` (to make room, where `queue.overflow` is `drop_oldest`), `close` (not delivered when the client was closed, and in no spool), `damaged` (unreadable in the spool).",
+        ),
         read: |state, _| {
             json!({
                 "overflow": state.counters.dropped_overflow,
@@ -57,47 +66,51 @@ const STATISTICS: &[Statistic] = &[
     },
     Statistic {
         name: "on_disk",
-        doc: "Messages that wait in the spool.",
+        doc: Doc::new("Messages that wait in the spool."),
         read: |state, _| json!(state.on_disk.messages),
     },
     Statistic {
         name: "in_memory",
-        doc: "Messages that wait.",
+        doc: Doc::new("Messages that wait."),
         read: |state, _| json!(state.buffer.load().messages),
     },
     Statistic {
         name: "in_flight",
-        doc: "Messages in the request that is under way.",
+        doc: Doc::new("Messages in the request that is under way."),
         read: |state, _| json!(state.in_flight.messages),
     },
     Statistic {
         name: "bytes",
-        doc: "What those two weigh, in the bytes that `queue.max_bytes` bounds.",
+        doc: Doc::new("What those two weigh, in the bytes that `queue.max_bytes` bounds."),
         read: |state, _| json!(state.buffer.load().bytes + state.in_flight.bytes),
     },
     Statistic {
         name: "refused",
-        doc: "Messages of calls that returned `MONA_ERROR_QUEUE_FULL`. They were never accepted.",
+        doc: Doc::new(
+            "Messages of calls that returned `MONA_ERROR_QUEUE_FULL`. They were never accepted.",
+        ),
         read: |state, _| json!(state.counters.refused),
     },
     Statistic {
         name: "requests",
-        doc: "Requests made, each with one batch.",
+        doc: Doc::new("Requests made, each with one batch."),
         read: |state, _| json!(state.counters.requests),
     },
     Statistic {
         name: "retries",
-        doc: "Batches put back to be sent again.",
+        doc: Doc::new("Batches put back to be sent again."),
         read: |state, _| json!(state.counters.retries),
     },
     Statistic {
         name: "splits",
-        doc: "Batches divided to find what the service refuses in them.",
+        doc: Doc::new("Batches divided to find what the service refuses in them."),
         read: |state, _| json!(state.counters.splits),
     },
     Statistic {
         name: "latency_ms",
-        doc: "Milliseconds from acceptance to the service's verdict, exact to about 9 %: `p50`, `p90`, `p99`, `max`; null before the first.",
+        doc: Doc::new(
+            "Milliseconds from acceptance to the service's verdict, exact to about 9 %: `p50`, `p90`, `p99`, `max`; null before the first.",
+        ),
         read: |state, _| {
             json!({
                 "p50": state.latency.percentile(0.5),
@@ -109,17 +122,19 @@ const STATISTICS: &[Statistic] = &[
     },
     Statistic {
         name: "last_error",
-        doc: "What went wrong last, or null.",
+        doc: Doc::new("What went wrong last, or null."),
         read: |state, _| json!(state.last_error),
     },
     Statistic {
         name: "rejections",
-        doc: "The latest 100 rejected messages: `context_id` and `reason`.",
+        doc: Doc::new("The latest 100 rejected messages: `context_id` and `reason`."),
         read: |state, _| json!(state.rejections),
     },
     Statistic {
         name: "events_dropped",
-        doc: "Delivery and log events that were dropped because `events_max_bytes` of them waited and nobody collected them.",
+        doc: Doc::new(
+            "Delivery and log events that were dropped because `events_max_bytes` of them waited and nobody collected them.",
+        ),
         read: |_, queue| json!(queue.reporter.dropped()),
     },
 ];

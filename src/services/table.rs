@@ -1,5 +1,7 @@
 //! The table of services: the only place that knows their names, paths, arguments and answers.
 
+use crate::doc::Doc;
+
 /// One method of the Python package's client.
 pub struct Service {
     /// The Python method's name.
@@ -7,7 +9,7 @@ pub struct Service {
     pub path: &'static str,
     /// The path by which older servers know it.
     pub older_path: Option<&'static str>,
-    pub doc: &'static str,
+    pub doc: Doc,
     pub parameters: &'static [Parameter],
     pub request: Request,
     pub response: Response,
@@ -16,7 +18,7 @@ pub struct Service {
 pub struct Parameter {
     pub name: &'static str,
     pub presence: Presence,
-    pub doc: &'static str,
+    pub doc: Doc,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ const fn required(name: &'static str, doc: &'static str) -> Parameter {
     Parameter {
         name,
         presence: Presence::Required,
-        doc,
+        doc: Doc::new(doc),
     }
 }
 
@@ -72,7 +74,7 @@ const fn optional(name: &'static str, doc: &'static str) -> Parameter {
     Parameter {
         name,
         presence: Presence::Optional,
-        doc,
+        doc: Doc::new(doc),
     }
 }
 
@@ -80,7 +82,7 @@ const fn null_by_default(name: &'static str, doc: &'static str) -> Parameter {
     Parameter {
         name,
         presence: Presence::NullByDefault,
-        doc,
+        doc: Doc::new(doc),
     }
 }
 
@@ -109,7 +111,7 @@ pub const SERVICES: &[Service] = &[
         name: "upload_config",
         path: "/upload_config",
         older_path: None,
-        doc: "Uploads a new configuration for all context classes.",
+        doc: Doc::new("Uploads a new configuration for all context classes."),
         parameters: &[
             required(
                 "config",
@@ -128,7 +130,9 @@ pub const SERVICES: &[Service] = &[
         name: "upload_config_per_context_class",
         path: "/upload_config_for_context_class",
         older_path: None,
-        doc: "Uploads a new configuration of one context class; the others stay as they are.",
+        doc: Doc::new(
+            "Uploads a new configuration of one context class; the others stay as they are.",
+        ),
         parameters: &[
             required("author", "Who uploads it: an email address."),
             required("commit_message", "What changed and why."),
@@ -142,7 +146,7 @@ pub const SERVICES: &[Service] = &[
         name: "get_config",
         path: "/configs",
         older_path: None,
-        doc: "Returns the current configuration: an object with one member, the user id.",
+        doc: Doc::new("Returns the current configuration: an object with one member, the user id."),
         parameters: &[],
         request: Request::Arguments,
         response: Response::UserConfig,
@@ -151,7 +155,9 @@ pub const SERVICES: &[Service] = &[
         name: "get_suggested_config",
         path: "/get_new_config_fields",
         older_path: None,
-        doc: "Returns a configuration that covers fields which arrived and are not configured yet.",
+        doc: Doc::new(
+            "Returns a configuration that covers fields which arrived and are not configured yet.",
+        ),
         parameters: &[],
         request: Request::Arguments,
         response: Response::Member("suggested_config"),
@@ -160,7 +166,7 @@ pub const SERVICES: &[Service] = &[
         name: "get_suggested_config_from_user_input",
         path: "/suggest_new_config",
         older_path: None,
-        doc: "Returns a configuration that fits the given events.",
+        doc: Doc::new("Returns a configuration that fits the given events."),
         parameters: &[required("events", "List of sample messages (objects).")],
         request: Request::Arguments,
         response: Response::Member("suggested_config"),
@@ -169,7 +175,9 @@ pub const SERVICES: &[Service] = &[
         name: "get_config_history",
         path: "/get_config_history",
         older_path: None,
-        doc: "Returns earlier configurations, the newest first: an object with the service's `msg` and the list `configs`.",
+        doc: Doc::new(
+            "Returns earlier configurations, the newest first: an object with the service's `msg` and the list `configs`.",
+        ),
         parameters: &[optional(
             "number_of_revisions",
             "How many to return; the service decides by default.",
@@ -181,7 +189,9 @@ pub const SERVICES: &[Service] = &[
         name: "validate_config",
         path: "/validate_config",
         older_path: None,
-        doc: "Tries a configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
+        doc: Doc::new(
+            "Tries a configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
+        ),
         parameters: &[
             required("config", "Object of configurations by context class."),
             CONTEXT_IDS,
@@ -194,7 +204,9 @@ pub const SERVICES: &[Service] = &[
         name: "validate_config_per_context_class",
         path: "/validate_config_per_context_class",
         older_path: None,
-        doc: "Tries one context class's configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
+        doc: Doc::new(
+            "Tries one context class's configuration on contexts that arrived. Issues that the service finds are a failure; the document's `issues` has them.",
+        ),
         parameters: &[
             required("config", "The class's configuration."),
             CONTEXT_CLASS,
@@ -208,7 +220,7 @@ pub const SERVICES: &[Service] = &[
         name: "get_insights",
         path: "/insights",
         older_path: None,
-        doc: "Returns the list of insights on a context class.",
+        doc: Doc::new("Returns the list of insights on a context class."),
         parameters: &[
             CONTEXT_CLASS,
             required(
@@ -237,7 +249,7 @@ pub const SERVICES: &[Service] = &[
         name: "get_ingested_data_for_a_specific_segment",
         path: "/get_ingested_data",
         older_path: None,
-        doc: "Returns the list of context records of a segment.",
+        doc: Doc::new("Returns the list of context records of a segment."),
         parameters: &[
             CONTEXT_CLASS,
             required("start_time", "Start of the time range: seconds since 1970."),
@@ -259,7 +271,9 @@ pub const SERVICES: &[Service] = &[
         name: "get_aggregated_data_of_a_specific_segment",
         path: "/get_segment",
         older_path: None,
-        doc: "Returns aggregated metrics of segments: an object whose `aggregated_data` has a member for each segment (its key is the segment's JSON text, `{}` for the baseline).",
+        doc: Doc::new(
+            "Returns aggregated metrics of segments: an object whose `aggregated_data` has a member for each segment (its key is the segment's JSON text, `{}` for the baseline).",
+        ),
         parameters: &[
             CONTEXT_CLASS,
             required(
@@ -304,7 +318,9 @@ pub const SERVICES: &[Service] = &[
         name: "get_aggregated_stats_of_a_specific_segmentation",
         path: "/get_segments_for_dimensions",
         older_path: Some("/stats"),
-        doc: "Returns statistics on the segments that a dimension divides the data into, in two time ranges.",
+        doc: Doc::new(
+            "Returns statistics on the segments that a dimension divides the data into, in two time ranges.",
+        ),
         parameters: &[
             CONTEXT_CLASS,
             required("dimension", "The field that divides the data."),
@@ -343,7 +359,7 @@ pub const SERVICES: &[Service] = &[
         name: "create_openai_context_class",
         path: "/create_openai_context_class",
         older_path: None,
-        doc: "Creates a context class for monitoring calls of OpenAI's API.",
+        doc: Doc::new("Creates a context class for monitoring calls of OpenAI's API."),
         parameters: &[
             CONTEXT_CLASS,
             required("openai_api_type", "`Completion` or `ChatCompletion`."),
@@ -355,7 +371,7 @@ pub const SERVICES: &[Service] = &[
         name: "get_sampling_factors",
         path: "/get_sampling_factors",
         older_path: None,
-        doc: "Returns the list of sampling configurations that the service keeps.",
+        doc: Doc::new("Returns the list of sampling configurations that the service keeps."),
         parameters: &[null_by_default(
             "config_name",
             "Only the configuration of this name.",
@@ -367,7 +383,7 @@ pub const SERVICES: &[Service] = &[
         name: "create_sampling_factor",
         path: "/create_sampling_factor",
         older_path: None,
-        doc: "Sets a sampling factor. Returns `true`.",
+        doc: Doc::new("Sets a sampling factor. Returns `true`."),
         parameters: &[
             required(
                 "config_name",
@@ -386,7 +402,9 @@ pub const SERVICES: &[Service] = &[
         name: "initiate_csv_upload_request",
         path: "/initiate_csv_upload_request",
         older_path: None,
-        doc: "Asks Mona to read messages from a CSV file; only some Mona environments know this. Issues with the file are a failure; the document's `issues` has them.",
+        doc: Doc::new(
+            "Asks Mona to read messages from a CSV file; only some Mona environments know this. Issues with the file are a failure; the document's `issues` has them.",
+        ),
         parameters: &[
             required(
                 "file_path",

@@ -1,5 +1,6 @@
 //! Generated files in the tree equal what the sources say. `scripts/generate` mends what this finds.
-
+//! Release builds hold no texts to generate them from.
+#![cfg(debug_assertions)]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 #[path = "../support/cargo.rs"]
