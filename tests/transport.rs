@@ -9,8 +9,9 @@ use mona::status::Status;
 use mona_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use std::io::{BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
+use std::time::Duration;
 use support::*;
 
 fn tls_sandbox() -> Sandbox {
@@ -84,6 +85,45 @@ fn a_connection_that_the_server_closed_meanwhile_costs_no_message() {
         client.service_call("get_config", "{}", None);
     }
     serving.join().unwrap();
+}
+
+/// Answers a request on a connection, reads another and closes without an answer; answers one on the next connection. How many requests came.
+fn server_that_closes_too_soon(listener: TcpListener) -> usize {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    let mut reader = BufReader::new(listener.accept().unwrap().0);
+    judge::request(&mut reader).unwrap();
+    reader.get_mut().write_all(answer).unwrap();
+    judge::request(&mut reader).unwrap();
+    drop(reader);
+    let mut reader = BufReader::new(listener.accept().unwrap().0);
+    if judge::request(&mut reader).is_none() {
+        return 2;
+    }
+    reader.get_mut().write_all(answer).unwrap();
+    3
+}
+
+#[test]
+fn a_request_is_sent_again_where_its_connection_was_unused_for_a_second_and_is_closed_just_then() {
+    for (unused, sent) in [(Duration::from_millis(1_010), 3), (Duration::ZERO, 2)] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let serving = std::thread::spawn(move || server_that_closes_too_soon(listener));
+        let config = json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false, "override_rest_api_host": host});
+        let client = client(&config);
+        assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
+        std::thread::sleep(unused);
+        let answer = client.export(MESSAGE, None);
+        assert_eq!(
+            answer.status == Status::Ok,
+            sent == 3,
+            "{}",
+            answer.document
+        );
+        // In the place of the request that does not come.
+        drop(TcpStream::connect(&host));
+        assert_eq!(serving.join().unwrap(), sent);
+    }
 }
 
 #[test]

@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::ffi::descriptors;
 use crate::sync::Deadline;
 use crate::thread::with_signals_blocked;
-use reqwest::RequestBuilder;
 use reqwest::header::HeaderValue;
+use std::error::Error as _;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -34,6 +34,13 @@ const GRACE: Duration = Duration::from_millis(100);
 /// How long the thread waits for another command before it goes to its runtime, where unused connections time out and
 /// closed ones are noticed.
 const LINGER_MS: u64 = 100;
+
+/// How the system tells that the other side has closed a connection.
+const CLOSED: [io::ErrorKind; 3] = [
+    io::ErrorKind::BrokenPipe,
+    io::ErrorKind::ConnectionAborted,
+    io::ErrorKind::ConnectionReset,
+];
 
 /// Enough for a handshake in an unoptimised build.
 const STACK_BYTES: usize = 512 * 1024;
@@ -53,6 +60,8 @@ pub struct Job {
     /// The most bytes its answer may have.
     pub response_limit: usize,
     pub until: Instant,
+    /// Whether it was sent before, on a connection that turned out to be closed.
+    pub resent: bool,
 }
 
 type Answer = Result<Response, Error>;
@@ -273,13 +282,13 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, job: Box<Job>, answer: SyncSender<Answer>) {
-        let (server, limit) = (job.server, job.response_limit);
+    fn send(&mut self, mut job: Box<Job>, answer: SyncSender<Answer>) {
         // The tasks of requests contain their panics; this thread has to go on, too.
-        let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(*job)));
-        let request = match request {
+        let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(&job)));
+        let (request, stale) = match request {
             Ok(Ok(request)) => request,
             Ok(Err(cause)) => {
+                let server = job.server;
                 let _ = answer.send(Err(Error::Connection { server, cause }));
                 return;
             }
@@ -287,8 +296,17 @@ impl Worker {
             Err(_) => return,
         };
         let under_way = UnderWay::begin(&self.desk);
+        let desk = self.desk.clone();
         tokio::spawn(async move {
-            let result = exchange(server, request, limit).await;
+            let result = match request.send().await {
+                Err(error) if stale && !job.resent && found_closed(&error) => {
+                    job.resent = true;
+                    desk.inbox.put(Command::Send(job, answer));
+                    return;
+                }
+                Err(error) => Err(failure(job.server, error)),
+                Ok(response) => response::read(job.server, response, job.response_limit).await,
+            };
             // Before the answer, whose receiver may have the next request at hand.
             drop(under_way);
             // A caller that waits no longer wants no answer.
@@ -317,8 +335,18 @@ impl Drop for UnderWay {
     }
 }
 
-async fn exchange(server: &'static str, request: RequestBuilder, limit: usize) -> Answer {
-    let response = request.send().await;
-    let response = response.map_err(|error| failure(server, error))?;
-    response::read(server, response, limit).await
+/// Whether a server closed a connection before it answered anything: it does so to those that were unused for a while, perhaps just when
+/// the request was on its way.
+fn found_closed(error: &reqwest::Error) -> bool {
+    let mut source = error.source();
+    while let Some(cause) = source {
+        if let Some(error) = cause.downcast_ref::<hyper::Error>() {
+            let reset = error.source().and_then(|cause| cause.downcast_ref());
+            return error.is_incomplete_message()
+                || error.is_canceled()
+                || reset.is_some_and(|error: &io::Error| CLOSED.contains(&error.kind()));
+        }
+        source = cause.source();
+    }
+    false
 }

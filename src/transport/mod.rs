@@ -154,6 +154,7 @@ impl Transport {
             body: request.body,
             response_limit: request.response_limit,
             until: Instant::now() + timeout,
+            resent: false,
         })
     }
 }

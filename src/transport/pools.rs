@@ -15,6 +15,12 @@ use std::time::{Duration, Instant};
 /// is used again.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Servers close no connection that was unused for less: one that is closed sooner says something of the request.
+const UNUSED: Duration = Duration::from_secs(1);
+
+/// A client has some twenty URLs.
+const MOST_KNOWN: usize = 64;
+
 const MOST_REDIRECTS: usize = 5;
 
 /// Pools by their numbers.
@@ -23,8 +29,14 @@ pub struct Pools(HashMap<u64, Pool>);
 
 struct Pool {
     client: Client,
-    /// What was asked for last, most likely the next time too: parsing is a tenth of what a request takes.
-    last: Option<(String, Url)>,
+    /// By their texts: parsing is a tenth of what a request takes.
+    known: HashMap<String, Known>,
+}
+
+/// A URL, and when it was asked for last.
+struct Known {
+    url: Url,
+    used: Instant,
 }
 
 impl Pools {
@@ -33,8 +45,9 @@ impl Pools {
         self.0.remove(&number);
     }
 
-    /// A request that is only to be sent; otherwise why it cannot be.
-    pub fn request(&mut self, job: Job) -> Result<RequestBuilder, String> {
+    /// A request that is only to be sent, and whether it may go by a connection that a server is just closing; otherwise why it cannot be
+    /// sent.
+    pub fn request(&mut self, job: &Job) -> Result<(RequestBuilder, bool), String> {
         if !has_ascii_host(&job.url) {
             return Err(
                 "a host's name must be ASCII: write an international one as xn--...".into(),
@@ -44,15 +57,17 @@ impl Pools {
             Entry::Occupied(pool) => pool.into_mut(),
             Entry::Vacant(place) => place.insert(Pool::new(&job.settings)?),
         };
-        let request = pool
-            .post(job.url)
-            .timeout(job.until.saturating_duration_since(Instant::now()))
+        let now = Instant::now();
+        let (request, unused) = pool.post(&job.url, now);
+        let request = request
+            .timeout(job.until.saturating_duration_since(now))
             .header(CONTENT_TYPE, HeaderValue::from_static(job.content_type))
-            .body(job.body);
-        Ok(match job.authorization {
-            Some(authorization) => request.header(AUTHORIZATION, authorization),
+            .body(job.body.clone());
+        let request = match &job.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
             None => request,
-        })
+        };
+        Ok((request, unused >= UNUSED))
     }
 }
 
@@ -72,21 +87,35 @@ impl Pool {
             builder = builder.proxy(proxy);
         }
         let client = builder.build().map_err(reason)?;
-        Ok(Pool { client, last: None })
+        Ok(Pool {
+            client,
+            known: HashMap::new(),
+        })
     }
 
-    fn post(&mut self, url: String) -> RequestBuilder {
-        if let Some((_, parsed)) = self.last.as_ref().filter(|(text, _)| *text == url) {
-            return self.client.post(parsed.clone());
+    /// A request, and for how long its URL was not asked for.
+    fn post(&mut self, text: &str, now: Instant) -> (RequestBuilder, Duration) {
+        if let Some(Known { url, used }) = self.known.get_mut(text) {
+            let unused = now.saturating_duration_since(*used);
+            *used = now;
+            return (self.client.post(url.clone()), unused);
         }
-        match Url::parse(&url) {
-            Ok(parsed) => {
-                self.last = Some((url, parsed.clone()));
-                self.client.post(parsed)
+        let request = match Url::parse(text) {
+            Ok(url) => {
+                if self.known.len() == MOST_KNOWN {
+                    self.known.clear();
+                }
+                let known = Known {
+                    url: url.clone(),
+                    used: now,
+                };
+                self.known.insert(text.to_owned(), known);
+                self.client.post(url)
             }
             // Says what is wrong with it when it is sent.
-            Err(_) => self.client.post(url),
-        }
+            Err(_) => self.client.post(text),
+        };
+        (request, Duration::ZERO)
     }
 }
 
