@@ -315,6 +315,7 @@ class Native:
         loop = asyncio.get_running_loop()
         tag, future = next(_tags), loop.create_future()
         self._watch(loop)
+        unwatch = self._unwatch
         try:
             self._waiting[tag] = loop, future
             try:
@@ -324,31 +325,50 @@ class Native:
                 self._collect()
                 _call(function, self._client, *arguments, tag)
             return _checked(await future)
+        except GeneratorExit:
+            # By the garbage collector: on any thread, and in the middle of anything.
+            unwatch = self._unwatch_later
+            raise
         finally:
             self._waiting.pop(tag, None)
-            self._unwatch(loop)
+            unwatch(loop)
 
     def _forget_loops(self):
-        """No loop watches: a forked child has a descriptor of its own, and perhaps a lock that a thread of its parent held."""
-        self._loops, self._lock = {}, threading.Lock()
+        """No loop watches: a forked child has a descriptor of its own."""
+        self._loops = {}
+
+    def _forget_closed_loops(self):
+        """What was to be done in them later never will be."""
+        for loop in list(self._loops):
+            if loop.is_closed():
+                self._loops.pop(loop, None)
 
     def _watch(self, loop):
-        """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does."""
-        with self._lock:
-            descriptor, calls = self._loops.get(loop, (None, 0))
-            if calls == 0:
-                descriptor = _LIBRARY.mona_event_fd(self._client)
-                loop.add_reader(descriptor, self._collect)
-            self._loops[loop] = descriptor, calls + 1
+        """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does.
+
+        Only the loop's own thread comes here, and to ``_unwatch``: no lock is needed, which the garbage collector could find held.
+        """
+        descriptor, calls = self._loops.get(loop, (None, 0))
+        if calls == 0:
+            self._forget_closed_loops()
+            descriptor = _LIBRARY.mona_event_fd(self._client)
+            loop.add_reader(descriptor, self._collect)
+        self._loops[loop] = descriptor, calls + 1
 
     def _unwatch(self, loop):
+        descriptor, calls = self._loops.pop(loop, (None, 0))
+        if calls > 1:
+            self._loops[loop] = descriptor, calls - 1
+        elif calls == 1:
+            loop.remove_reader(descriptor)
+
+    def _unwatch_later(self, loop):
         """Without libmona: a coroutine that the garbage collector ends may outlive the client, if both are garbage."""
-        with self._lock:
-            descriptor, calls = self._loops.pop(loop, (None, 0))
-            if calls > 1:
-                self._loops[loop] = descriptor, calls - 1
-            elif calls == 1:
-                loop.remove_reader(descriptor)
+        try:
+            loop.call_soon_threadsafe(self._unwatch, loop)
+        except RuntimeError:
+            # The loop is closed.
+            self._loops.pop(loop, None)
 
     def _collect(self):
         """Takes the events that are there, whichever loop they are for."""
@@ -358,9 +378,10 @@ class Native:
             text = _take(out)
             if status != OK:
                 return
-            loop, future = self._waiting.get(tag.value, (None, None))
+            # With the entry goes all that a loop leaves behind that was closed in the meantime.
+            loop, future = self._waiting.pop(tag.value, (None, None))
             if loop is not None:
-                # A loop that was closed in the meantime has nobody who waits.
+                # In a closed loop nobody waits.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(_settle, future, text)
 

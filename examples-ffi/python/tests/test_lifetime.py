@@ -169,11 +169,20 @@ class Ends(unittest.TestCase):
 
     def test_a_child_that_was_forked_while_a_loop_began_to_watch_does_so_too(self):
         said = python(
-            "import asyncio, mona, os, signal\n"
+            "import asyncio, mona, os, signal, threading\n"
             "client = mona.Native()\n"
-            "client._lock.acquire()\n"
+            "begins, forked = threading.Event(), threading.Event()\n"
+            "async def call():\n"
+            "    loop = asyncio.get_running_loop()\n"
+            "    add_reader = loop.add_reader\n"
+            "    loop.add_reader = lambda *a: (begins.set(), forked.wait(), add_reader(*a))\n"
+            "    await client.export_async([])\n"
+            "thread = threading.Thread(target=asyncio.run, args=(call(),))\n"
+            "thread.start()\n"
+            "begins.wait()\n"
             "child = os.fork()\n"
             "if child:\n"
+            "    forked.set()\n"
             "    assert os.waitpid(child, 0)[1] == 0\n"
             "else:\n"
             "    signal.alarm(30)\n"
