@@ -279,6 +279,10 @@ class Native:
         # At the end of the program libmona itself delivers what is enqueued.
         weakref.finalize(self, _collect, client.value).atexit = False
 
+    def __reduce__(self):
+        """A copy would go on with a client that was freed with the original."""
+        raise TypeError("a client of libmona can be neither copied nor pickled")
+
     def is_active(self):
         return _LIBRARY.mona_client_is_active(self._client) == 1
 

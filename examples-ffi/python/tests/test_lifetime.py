@@ -1,9 +1,11 @@
 """Memory, threads, the collector, the end of the program, and fork."""
 
 import asyncio
+import copy
 import ctypes
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -96,6 +98,22 @@ class Memory(unittest.TestCase):
                 time.sleep(0.001)
 
         self.flat(clients)
+
+
+class Copies(unittest.TestCase):
+    def test_a_client_is_neither_copied_nor_pickled(self):
+        client = Native()
+        for act in (copy.copy, copy.deepcopy, pickle.dumps):
+            with self.subTest(act), self.assertRaisesRegex(TypeError, "neither copied nor pickled"):
+                act(client)
+
+    def test_a_copy_of_a_client_of_mona_sdks_kind_shares_what_it_owns(self):
+        support.reset()
+        client = Client()
+        other = copy.copy(client)
+        del client
+        gc.collect()
+        self.assertIs(other.export(MESSAGE), True)
 
 
 class Threads(unittest.TestCase):
