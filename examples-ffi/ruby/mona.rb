@@ -157,8 +157,12 @@ module Mona
       @document = Library.call(:client_new, c_text("config", json || config), client).checked
       @client = Library.number(client)
       @async = Async.new(self, @client)
-      ObjectSpace.define_finalizer(self, Client.finalizer(@client))
+      # Not of this object: dup and clone copy a finalizer before they can be refused.
+      @owner = Object.new
+      ObjectSpace.define_finalizer(@owner, Client.finalizer(@client))
     end
+
+    def initialize_copy(_) = raise(TypeError, "a Mona::Client cannot be copied")
 
     # What Client.new found: a login that failed, for example.
     attr_reader :document
