@@ -6,6 +6,7 @@
 import koffi from 'koffi';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 
 const ABI_VERSION = 0;
 const OK = 0;
@@ -90,8 +91,14 @@ function sized(value) {
   return [payload, payload.length - 1];
 }
 
-/** For C, to which a negative time is no end. */
-const milliseconds = (timeout) => (Number.isFinite(timeout) ? Math.trunc(timeout) : -1);
+/** For C, to which a negative time has no end; here only undefined, null and Infinity have none. */
+function milliseconds(timeout) {
+  if (timeout == null || timeout === Infinity) return -1;
+  if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
+    throw new TypeError(`a time-out must be a number of milliseconds, not ${inspect(timeout)}`);
+  }
+  return Math.trunc(Math.max(0, Math.min(timeout, Number.MAX_SAFE_INTEGER)));
+}
 
 /** A mona_client, its calls under way, and the socket that tells of their ends. */
 class Handle {
@@ -183,7 +190,7 @@ export class Client {
     return call(mona.enqueue, this.#handle.client, ...sized(messages), optional(options));
   }
 
-  /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. */
+  /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. Without one there is no end. */
   async flush(timeout) {
     const time = milliseconds(timeout);
     const end = time < 0 ? Infinity : performance.now() + time;

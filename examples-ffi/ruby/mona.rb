@@ -206,7 +206,7 @@ module Mona
       Library.call(:enqueue_json, @client, messages, messages.bytesize, optional(options)).checked
     end
 
-    # Waits until what was enqueued is settled; false when the time (in seconds) was up first.
+    # Waits until what was enqueued is settled; false when the time (in seconds) was up first. nil has no end.
     def flush(timeout = nil)
       Library.call(:flush, @client, milliseconds(timeout)).checked.status != Library::TIMEOUT
     end
@@ -239,7 +239,19 @@ module Mona
       text
     end
 
-    def milliseconds(seconds) = seconds.nil? ? -1 : (seconds * 1000).to_i
+    MOST_SECONDS = ((2**63) - 1) / 1000
+    private_constant :MOST_SECONDS
+
+    # For C, to which a negative time has no end; here only nil and infinity have none.
+    def milliseconds(seconds)
+      return -1 if seconds.nil?
+      unless seconds.is_a?(Numeric) && seconds.real? && seconds == seconds # NaN is not
+        raise ArgumentError, "a time-out must be seconds or nil, not #{seconds.inspect}"
+      end
+      return -1 if seconds.infinite? == 1
+
+      (seconds.clamp(0, MOST_SECONDS) * 1000).to_i
+    end
   end
 
   # Calls under way, and the thread that collects their ends. There is one while there are any.

@@ -11,6 +11,8 @@ import ctypes
 import itertools
 import json
 import logging
+import math
+import numbers
 import os
 import queue
 import threading
@@ -184,8 +186,20 @@ def _options(options):
     return _text("options", options) if options else None
 
 
+_MOST_SECONDS = (2**63 - 1) // 1000
+
+
 def _milliseconds(timeout):
-    return -1 if timeout is None else int(timeout * 1000)
+    """For C, to which a negative time has no end; here only None and infinity have none."""
+    if timeout is None:
+        return -1
+    if not isinstance(timeout, numbers.Number):
+        raise TypeError(f"timeout must be seconds or None, not {timeout!r}")
+    if timeout != timeout:
+        raise ValueError("timeout must be seconds or None, not NaN")
+    if timeout == math.inf:
+        return -1
+    return int(max(0, min(timeout, _MOST_SECONDS)) * 1000)
 
 
 @_TAKE_RECORD
@@ -390,7 +404,7 @@ class Native:
                     loop.call_soon_threadsafe(_settle, future, text)
 
     def flush(self, timeout=None):
-        """Waits until what was enqueued is settled; False when the time (in seconds) was up first."""
+        """Waits until what was enqueued is settled; False when the time (in seconds) was up first. None has no end."""
         document = _call(_LIBRARY.mona_flush, self._client, _milliseconds(timeout))
         return document.status != TIMEOUT
 
