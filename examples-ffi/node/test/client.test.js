@@ -168,6 +168,12 @@ test('flush ends with the client, whatever its spool keeps', async (t) => {
   assert.equal(await flushed, false);
 });
 
+test('a second copy of the file has clients of its own', async () => {
+  const { Client: Other } = await import('../mona.js?second');
+  assert.notEqual(Other, Client);
+  assert.equal((await (await Other.create()).export(MESSAGE)).sent, 1);
+});
+
 test('a text that C would cut off is a type error', async () => {
   const refused = (name) => ({ name: 'TypeError', message: new RegExp(`^${name} .*NUL`) });
   await assert.rejects(Client.create('{}\0'), refused('config'));
