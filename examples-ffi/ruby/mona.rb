@@ -227,8 +227,8 @@ module Mona
 
     private
 
-    # A copy, because other threads go on during the call and may change the caller's.
-    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value)
+    # A copy, because other threads go on during the call and may change the caller's. How deep is too deep the library says.
+    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value, max_nesting: false)
     def optional(options) = options && c_text("options", options)
 
     # C would read a text up to its first NUL.

@@ -17,6 +17,12 @@ class TestClient < Minitest::Test
     assert_equal [fields], Sandbox.messages.map { |message| message["message"] }
   end
 
+  def test_a_message_may_be_deep_and_one_that_is_too_deep_fails_by_itself
+    deep = ->(levels) { { message: { a: levels.times.inject(1) { |inner, _| [inner] } }, contextClass: "LOANS" } }
+    document = @client.export([deep.(900), deep.(1001)])
+    assert_equal [1, 1], document.to_h.values_at("sent", "failed")
+  end
+
   def test_json_text_goes_through_digit_by_digit
     @client.export(%({"message":{"x":1.10},"contextClass":"LOANS"}))
     assert_includes Sandbox.requests.first["text"], '{"x":1.10}'
