@@ -8,7 +8,8 @@
  *
  * Payloads, documents, keys and options are JSON text, as mona.h and docs/ describe them. A negative status is thrown, as the class
  * of `mona::error` that belongs to it; any other is returned with its document, so that the raise settings
- * (`raise_export_exceptions` and the like) choose here, as in the Python package, what is an exception.
+ * (`raise_export_exceptions` and the like) choose here, as in the Python package, what is an exception. The log callback and the
+ * functions for forks belong to no client, and are those of mona.h.
  *
  * All methods may be called from any thread, at the same time too, except that moving and destroying a client come
  * before or after everything else.

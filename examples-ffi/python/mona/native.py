@@ -1,4 +1,6 @@
-"""libmona through ctypes: the whole of what C offers, in a file that needs no other of this package.
+"""libmona through ctypes, in a file that needs no other of this package.
+
+Delivery and log events are taken and dropped. ``forward_log`` has log records come another way; ``stats`` counts deliveries.
 
 ctypes lets other threads run while a C function does. Every call that waits is therefore safe to make in a thread, and
 has a coroutine beside it for asyncio.
