@@ -8,7 +8,8 @@
  *
  * Payloads, documents, keys and options are JSON text, as mona.h and docs/ describe them. A negative status is thrown, as the class
  * of `mona::error` that belongs to it; any other is returned with its document, so that the raise settings
- * (`raise_export_exceptions` and the like) choose here, as in the Python package, what is an exception.
+ * (`raise_export_exceptions` and the like) choose here, as in the Python package, what is an exception. The log callback and the
+ * functions for forks belong to no client, and are those of mona.h.
  *
  * All methods may be called from any thread, at the same time too, except that moving and destroying a client come
  * before or after everything else.
@@ -35,8 +36,8 @@
 
 namespace mona {
 
-/** Waits as long as it takes. */
-inline constexpr std::chrono::milliseconds forever{-1};
+/** Waits as long as it takes. Any other time has an end, and a negative one, such as that to a deadline in the past, is none. */
+inline constexpr std::chrono::milliseconds forever = (std::chrono::milliseconds::max)();
 
 /** What a call gave that did not throw. */
 struct result {
@@ -272,6 +273,14 @@ private:
     std::string text_;
 };
 
+/** A time for C, to which a negative one has no end. */
+inline std::int64_t wait(std::chrono::milliseconds timeout) noexcept
+{
+    if (timeout == forever)
+        return -1;
+    return timeout.count() < 0 ? 0 : timeout.count();
+}
+
 /** The beginning of a payload, never NULL. */
 inline const char *bytes(std::string_view payload) noexcept
 {
@@ -397,13 +406,13 @@ public:
     /**
      * `mona_flush`: waits until what was enqueued is settled.
      *
-     * @param timeout  How long at most; negative: as long as it takes.
+     * @param timeout  How long at most; `forever`: as long as it takes.
      * @return How many messages are still pending; status `MONA_TIMEOUT` when the time was up first.
      */
     result flush(std::chrono::milliseconds timeout = forever)
     {
         return detail::checked(
-            [&](char **out) { return mona_flush(handle(), timeout.count(), out); });
+            [&](char **out) { return mona_flush(handle(), detail::wait(timeout), out); });
     }
 
     /** `mona_stats_json`. @return The statistics as JSON: docs/statistics.md. */
@@ -415,13 +424,13 @@ public:
     /**
      * `mona_client_close`: refuses new calls, waits for those under way and for delivery.
      *
-     * @param timeout  How long at most; negative: as long as it takes.
+     * @param timeout  How long at most; `forever`: as long as it takes.
      * @return What was not delivered; status `MONA_TIMEOUT` when calls are still under way.
      */
     result close(std::chrono::milliseconds timeout)
     {
         return detail::checked(
-            [&](char **out) { return mona_client_close(handle(), timeout.count(), out); });
+            [&](char **out) { return mona_client_close(handle(), detail::wait(timeout), out); });
     }
 
     /**
@@ -472,7 +481,7 @@ public:
     /**
      * Takes one event, if need be waiting for it, and fulfils its future or calls the handler.
      *
-     * @param timeout  How long at most; negative: as long as it takes.
+     * @param timeout  How long at most; `forever`: as long as it takes.
      * @return `MONA_OK`: there was one. `MONA_TIMEOUT`: none in time, or `wake`. `MONA_ERROR_CLOSED`, which is returned here: the client is
      *     closed and all is collected.
      */
@@ -543,7 +552,7 @@ private:
         {
             std::uint64_t tag = 0;
             detail::document event;
-            mona_status status = mona_poll(handle, timeout.count(), &tag, event.out());
+            mona_status status = mona_poll(handle, detail::wait(timeout), &tag, event.out());
             if (status == MONA_OK)
                 take(tag, event.text());
             else if (status < 0 && status != MONA_ERROR_CLOSED)

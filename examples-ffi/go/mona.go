@@ -15,6 +15,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -104,6 +105,7 @@ type Message struct {
 	ContextClass     string `json:"contextClass"`
 	ContextID        string `json:"contextId,omitempty"`
 	ExportTimestamp  any    `json:"exportTimestamp,omitempty"`
+	SendTimestamp    any    `json:"sendTimestamp,omitempty"` // its newer name
 	Action           string `json:"action,omitempty"`
 	SampleConfigName string `json:"sampleConfigName,omitempty"`
 	Message          any    `json:"message"`
@@ -144,10 +146,10 @@ func (c *Client) Active() bool {
 
 // Export sends messages and waits for the answer, or for the end of the context: then the call goes on by itself. A context that
 // has ended already sends nothing. Messages are a Message, a slice of them, anything that becomes such JSON, or JSON text (string,
-// []byte, json.RawMessage), which goes through byte for byte.
+// []byte, json.RawMessage), which goes through byte for byte. Nil is no messages.
 func (c *Client) Export(ctx context.Context, messages any, options *Options) (*Document, error) {
 	defer runtime.KeepAlive(c)
-	payload, text, err := inputs(messages, options)
+	payload, text, err := inputs(messages, "[]", options)
 	if err != nil {
 		return nil, err
 	}
@@ -157,10 +159,10 @@ func (c *Client) Export(ctx context.Context, messages any, options *Options) (*D
 	})
 }
 
-// Service calls a service of docs/services.md and waits as Export does. The arguments are a map, a struct, or JSON text.
+// Service calls a service of docs/services.md and waits as Export does. The arguments are a map, a struct, JSON text, or nil for none.
 func (c *Client) Service(ctx context.Context, name string, arguments any, options *Options) (*Document, error) {
 	defer runtime.KeepAlive(c)
-	payload, text, err := inputs(arguments, options)
+	payload, text, err := inputs(arguments, "{}", options)
 	if err != nil {
 		return nil, err
 	}
@@ -228,7 +230,7 @@ func (c *Client) collect() {
 // Enqueue accepts messages and returns at once; libmona delivers them. Messages are as for Export.
 func (c *Client) Enqueue(messages any, options *Options) (*Document, error) {
 	defer runtime.KeepAlive(c)
-	payload, text, err := inputs(messages, options)
+	payload, text, err := inputs(messages, "[]", options)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +337,7 @@ func terminated(name, text string) (*C.char, error) {
 
 // optional is NULL, or JSON for C to free.
 func optional(name string, value any) (*C.char, error) {
-	if value == nil {
+	if missing(value) {
 		return nil, nil
 	}
 	text, err := marshal(value)
@@ -345,7 +347,21 @@ func optional(name string, value any) (*C.char, error) {
 	return terminated(name, string(text))
 }
 
-func inputs(payload any, options *Options) ([]byte, *C.char, error) {
+// missing tells nothing, a nil slice or a nil map: JSON would say null.
+func missing(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Slice, reflect.Map:
+		return v.IsNil()
+	}
+	return false
+}
+
+func inputs(payload any, none string, options *Options) ([]byte, *C.char, error) {
+	if missing(payload) {
+		payload = none
+	}
 	bytes, err := marshal(payload)
 	if err != nil || options == nil {
 		return bytes, nil, err

@@ -99,6 +99,41 @@ func TestNegativeStatusesAreErrors(t *testing.T) {
 	}
 }
 
+func TestNilIsNoMessagesAndNoArguments(t *testing.T) {
+	reset(t, "[]")
+	c := client(t, map[string]any(nil))
+	for _, none := range []any{nil, []Message(nil), []any(nil), json.RawMessage(nil), map[string]any(nil)} {
+		document, err := c.Export(background, none, nil)
+		check(t, err)
+		if !document.Success || document.Total != 0 {
+			t.Error(string(document.JSON))
+		}
+		document, err = c.Enqueue(none, nil)
+		check(t, err)
+		if document.Accepted != 0 {
+			t.Error(string(document.JSON))
+		}
+	}
+	for _, none := range []any{nil, map[string]any(nil), json.RawMessage(nil)} {
+		_, err := c.Service(background, "get_config", none, nil)
+		check(t, err)
+	}
+	if _, err := c.Export(background, "null", nil); !errors.Is(err, ErrInvalidArgument) {
+		t.Error(err)
+	}
+}
+
+func TestAMessageHasTheNewerNameOfItsTimestamp(t *testing.T) {
+	reset(t, "[]")
+	sent := message("1")
+	sent.SendTimestamp = 1700000000000
+	_, err := client(t, `{"use_send_timestamp_field":true}`).Export(background, sent, nil)
+	check(t, err)
+	if text := requests(t)[0].Text; !strings.Contains(text, `"sendTimestamp":1700000000000`) {
+		t.Error(text)
+	}
+}
+
 func TestValuesThatAreNoJSONAreErrors(t *testing.T) {
 	if _, err := client(t, nil).Export(background, Message{Message: make(chan int)}, nil); err == nil {
 		t.Error("a channel was sent")

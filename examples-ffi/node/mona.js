@@ -6,6 +6,7 @@
 import koffi from 'koffi';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 
 const ABI_VERSION = 0;
 const OK = 0;
@@ -13,24 +14,26 @@ const OK = 0;
 // The library that MONA_LIBRARY names, or else the system's.
 const library = koffi.load(process.env.MONA_LIBRARY || 'libmona.so.0');
 
-koffi.opaque('mona_client');
-const stringFree = library.func('void mona_string_free(void *string)');
-koffi.disposable('mona_json', 'str', stringFree);
+// No type has a name, because koffi knows each name once, and this file may be loaded twice.
+const out = (type) => koffi.out(koffi.pointer(type));
+const CLIENT = koffi.pointer(koffi.opaque());
+const JSON_OUT = out(koffi.disposable('str', library.func('mona_string_free', 'void', ['void *'])));
+const PAYLOAD = ['const uint8_t *', 'int64_t'];
 
 const mona = {
-  abiVersion: library.func('uint32_t mona_abi_version()'),
-  statusName: library.func('const char *mona_status_name(int32_t status)'),
-  clientNew: library.func('int32_t mona_client_new(str config, _Out_ mona_client **client, _Out_ mona_json *out)'),
-  isActive: library.func('int32_t mona_client_is_active(mona_client *client)'),
-  close: library.func('int32_t mona_client_close(mona_client *client, int64_t timeout_ms, _Out_ mona_json *out)'),
-  free: library.func('void mona_client_free(mona_client *client)'),
-  enqueue: library.func('int32_t mona_enqueue_json(mona_client *client, const uint8_t *messages, int64_t size, str options, _Out_ mona_json *out)'),
-  flush: library.func('int32_t mona_flush(mona_client *client, int64_t timeout_ms, _Out_ mona_json *out)'),
-  stats: library.func('int32_t mona_stats_json(mona_client *client, _Out_ mona_json *out)'),
-  exportAsync: library.func('int32_t mona_export_json_async(mona_client *client, const uint8_t *messages, int64_t size, str options, uint64_t tag, _Out_ mona_json *out)'),
-  serviceAsync: library.func('int32_t mona_service_call_async(mona_client *client, str service, const uint8_t *args, int64_t size, str options, uint64_t tag, _Out_ mona_json *out)'),
-  poll: library.func('int32_t mona_poll(mona_client *client, int64_t timeout_ms, _Out_ uint64_t *tag, _Out_ mona_json *out)'),
-  eventFd: library.func('int32_t mona_event_fd(mona_client *client)'),
+  abiVersion: library.func('mona_abi_version', 'uint32_t', []),
+  statusName: library.func('mona_status_name', 'str', ['int32_t']),
+  clientNew: library.func('mona_client_new', 'int32_t', ['str', out(CLIENT), JSON_OUT]),
+  isActive: library.func('mona_client_is_active', 'int32_t', [CLIENT]),
+  close: library.func('mona_client_close', 'int32_t', [CLIENT, 'int64_t', JSON_OUT]),
+  free: library.func('mona_client_free', 'void', [CLIENT]),
+  enqueue: library.func('mona_enqueue_json', 'int32_t', [CLIENT, ...PAYLOAD, 'str', JSON_OUT]),
+  flush: library.func('mona_flush', 'int32_t', [CLIENT, 'int64_t', JSON_OUT]),
+  stats: library.func('mona_stats_json', 'int32_t', [CLIENT, JSON_OUT]),
+  exportAsync: library.func('mona_export_json_async', 'int32_t', [CLIENT, ...PAYLOAD, 'str', 'uint64_t', JSON_OUT]),
+  serviceAsync: library.func('mona_service_call_async', 'int32_t', [CLIENT, 'str', ...PAYLOAD, 'str', 'uint64_t', JSON_OUT]),
+  poll: library.func('mona_poll', 'int32_t', [CLIENT, 'int64_t', out('uint64_t'), JSON_OUT]),
+  eventFd: library.func('mona_event_fd', 'int32_t', [CLIENT]),
 };
 if (mona.abiVersion() !== ABI_VERSION) throw new Error(`libmona's ABI is not ${ABI_VERSION}`);
 
@@ -90,8 +93,14 @@ function sized(value) {
   return [payload, payload.length - 1];
 }
 
-/** For C, to which a negative time is no end. */
-const milliseconds = (timeout) => (Number.isFinite(timeout) ? Math.trunc(timeout) : -1);
+/** For C, to which a negative time has no end; here only undefined, null and Infinity have none. */
+function milliseconds(timeout) {
+  if (timeout == null || timeout === Infinity) return -1;
+  if (typeof timeout !== 'number' || Number.isNaN(timeout)) {
+    throw new TypeError(`a time-out must be a number of milliseconds, not ${inspect(timeout)}`);
+  }
+  return Math.trunc(Math.max(0, Math.min(timeout, Number.MAX_SAFE_INTEGER)));
+}
 
 /** A mona_client, its calls under way, and the socket that tells of their ends. */
 class Handle {
@@ -183,7 +192,7 @@ export class Client {
     return call(mona.enqueue, this.#handle.client, ...sized(messages), optional(options));
   }
 
-  /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. */
+  /** Settled when all that was enqueued is; false when the time (in milliseconds) was up first. Without one there is no end. */
   async flush(timeout) {
     const time = milliseconds(timeout);
     const end = time < 0 ? Infinity : performance.now() + time;

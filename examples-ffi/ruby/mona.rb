@@ -157,8 +157,12 @@ module Mona
       @document = Library.call(:client_new, c_text("config", json || config), client).checked
       @client = Library.number(client)
       @async = Async.new(self, @client)
-      ObjectSpace.define_finalizer(self, Client.finalizer(@client))
+      # Not of this object: dup and clone copy a finalizer before they can be refused.
+      @owner = Object.new
+      ObjectSpace.define_finalizer(@owner, Client.finalizer(@client))
     end
+
+    def initialize_copy(_) = raise(TypeError, "a Mona::Client cannot be copied")
 
     # What Client.new found: a login that failed, for example.
     attr_reader :document
@@ -202,7 +206,7 @@ module Mona
       Library.call(:enqueue_json, @client, messages, messages.bytesize, optional(options)).checked
     end
 
-    # Waits until what was enqueued is settled; false when the time (in seconds) was up first.
+    # Waits until what was enqueued is settled; false when the time (in seconds) was up first. nil has no end.
     def flush(timeout = nil)
       Library.call(:flush, @client, milliseconds(timeout)).checked.status != Library::TIMEOUT
     end
@@ -223,8 +227,8 @@ module Mona
 
     private
 
-    # A copy, because other threads go on during the call and may change the caller's.
-    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value)
+    # A copy, because other threads go on during the call and may change the caller's. How deep is too deep the library says.
+    def text(value) = value.is_a?(String) ? value.dup.freeze : JSON.generate(value, max_nesting: false)
     def optional(options) = options && c_text("options", options)
 
     # C would read a text up to its first NUL.
@@ -235,7 +239,19 @@ module Mona
       text
     end
 
-    def milliseconds(seconds) = seconds.nil? ? -1 : (seconds * 1000).to_i
+    MOST_SECONDS = ((2**63) - 1) / 1000
+    private_constant :MOST_SECONDS
+
+    # For C, to which a negative time has no end; here only nil and infinity have none.
+    def milliseconds(seconds)
+      return -1 if seconds.nil?
+      unless seconds.is_a?(Numeric) && seconds.real? && seconds == seconds # NaN is not
+        raise ArgumentError, "a time-out must be seconds or nil, not #{seconds.inspect}"
+      end
+      return -1 if seconds.infinite? == 1
+
+      (seconds.clamp(0, MOST_SECONDS) * 1000).to_i
+    end
   end
 
   # Calls under way, and the thread that collects their ends. There is one while there are any.

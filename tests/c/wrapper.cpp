@@ -57,6 +57,15 @@ static void calls_give_their_documents()
     CHECK(closed.status() == MONA_ERROR_CLOSED && closed.kind() == "closed" && !closed.retriable());
 }
 
+static void a_deadline_in_the_past_is_not_waited_for()
+{
+    mona::client client(R"({"override_rest_api_host": "127.0.0.1:1", "queue": {"free_timeout_ms": 0}})");
+    std::chrono::milliseconds past{-5};
+    CHECK(client.poll(past) == MONA_TIMEOUT);
+    CHECK(client.enqueue(message).ok() && client.flush(past).status == MONA_TIMEOUT);
+    CHECK(has(client.close(past).document, "\"undelivered\":1"));
+}
+
 static void texts_need_no_end()
 {
     std::string_view config = "{\"async_workers\": 1}x", options = "{\"timeout_ms\": 9000}x";
@@ -191,6 +200,7 @@ static void a_full_queue_and_a_destroyed_client_are_told_apart()
 int main()
 {
     calls_give_their_documents();
+    a_deadline_in_the_past_is_not_waited_for();
     texts_need_no_end();
     texts_that_c_would_cut_off_are_refused();
     a_negative_status_is_thrown_and_a_positive_one_is_not();

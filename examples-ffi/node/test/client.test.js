@@ -132,6 +132,31 @@ test('no end is no time-out', async () => {
   assert.equal((await client.close(Infinity)).undelivered, 0);
 });
 
+test('only no time and infinity have no end', { timeout: 30_000 }, async () => {
+  const lost = { override_rest_api_host: '127.0.0.1:1', queue: { free_timeout_ms: 0 } };
+  for (const past of [-1, -0.5, -1e300, -Infinity]) {
+    const impatient = await Client.create(lost);
+    impatient.enqueue(MESSAGE);
+    assert.equal(await impatient.flush(past), false);
+    assert.equal((await impatient.close(past)).undelivered, 1);
+  }
+  for (const long of [null, 2 ** 64, Number.MAX_VALUE]) {
+    const patient = await Client.create();
+    patient.enqueue(MESSAGE);
+    assert.equal(await patient.flush(long), true);
+    patient.enqueue(MESSAGE);
+    assert.equal((await patient.close(long)).undelivered, 0);
+  }
+});
+
+test('a time-out that is no number is a type error', { timeout: 30_000 }, async () => {
+  for (const timeout of [NaN, '5', 5n, {}, true]) {
+    await assert.rejects(client.flush(timeout), { name: 'TypeError', message: /time-out/ });
+    await assert.rejects(client.close(timeout), { name: 'TypeError', message: /time-out/ });
+  }
+  assert.equal((await client.export([])).success, true);
+});
+
 test('flush ends with the client, whatever its spool keeps', async (t) => {
   await reset([{ path: '/export', status: 503 }]);
   const spool_dir = await mkdtemp(join(tmpdir(), 'mona-'));
@@ -141,6 +166,12 @@ test('flush ends with the client, whatever its spool keeps', async (t) => {
   const flushed = durable.flush();
   assert.equal((await durable.close(0)).on_disk, 1);
   assert.equal(await flushed, false);
+});
+
+test('a second copy of the file has clients of its own', async () => {
+  const { Client: Other } = await import('../mona.js?second');
+  assert.notEqual(Other, Client);
+  assert.equal((await (await Other.create()).export(MESSAGE)).sent, 1);
 });
 
 test('a text that C would cut off is a type error', async () => {

@@ -1,4 +1,6 @@
-"""libmona through ctypes: the whole of what C offers, in a file that needs no other of this package.
+"""libmona through ctypes, in a file that needs no other of this package.
+
+Delivery and log events are taken and dropped. ``forward_log`` has log records come another way; ``stats`` counts deliveries.
 
 ctypes lets other threads run while a C function does. Every call that waits is therefore safe to make in a thread, and
 has a coroutine beside it for asyncio.
@@ -11,6 +13,8 @@ import ctypes
 import itertools
 import json
 import logging
+import math
+import numbers
 import os
 import queue
 import threading
@@ -184,8 +188,20 @@ def _options(options):
     return _text("options", options) if options else None
 
 
+_MOST_SECONDS = (2**63 - 1) // 1000
+
+
 def _milliseconds(timeout):
-    return -1 if timeout is None else int(timeout * 1000)
+    """For C, to which a negative time has no end; here only None and infinity have none."""
+    if timeout is None:
+        return -1
+    if not isinstance(timeout, numbers.Number):
+        raise TypeError(f"timeout must be seconds or None, not {timeout!r}")
+    if timeout != timeout:
+        raise ValueError("timeout must be seconds or None, not NaN")
+    if timeout == math.inf:
+        return -1
+    return int(max(0, min(timeout, _MOST_SECONDS)) * 1000)
 
 
 @_TAKE_RECORD
@@ -279,6 +295,10 @@ class Native:
         # At the end of the program libmona itself delivers what is enqueued.
         weakref.finalize(self, _collect, client.value).atexit = False
 
+    def __reduce__(self):
+        """A copy would go on with a client that was freed with the original."""
+        raise TypeError("a client of libmona can be neither copied nor pickled")
+
     def is_active(self):
         return _LIBRARY.mona_client_is_active(self._client) == 1
 
@@ -315,6 +335,7 @@ class Native:
         loop = asyncio.get_running_loop()
         tag, future = next(_tags), loop.create_future()
         self._watch(loop)
+        unwatch = self._unwatch
         try:
             self._waiting[tag] = loop, future
             try:
@@ -324,31 +345,50 @@ class Native:
                 self._collect()
                 _call(function, self._client, *arguments, tag)
             return _checked(await future)
+        except GeneratorExit:
+            # By the garbage collector: on any thread, and in the middle of anything.
+            unwatch = self._unwatch_later
+            raise
         finally:
             self._waiting.pop(tag, None)
-            self._unwatch(loop)
+            unwatch(loop)
 
     def _forget_loops(self):
-        """No loop watches: a forked child has a descriptor of its own, and perhaps a lock that a thread of its parent held."""
-        self._loops, self._lock = {}, threading.Lock()
+        """No loop watches: a forked child has a descriptor of its own."""
+        self._loops = {}
+
+    def _forget_closed_loops(self):
+        """What was to be done in them later never will be."""
+        for loop in list(self._loops):
+            if loop.is_closed():
+                self._loops.pop(loop, None)
 
     def _watch(self, loop):
-        """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does."""
-        with self._lock:
-            descriptor, calls = self._loops.get(loop, (None, 0))
-            if calls == 0:
-                descriptor = _LIBRARY.mona_event_fd(self._client)
-                loop.add_reader(descriptor, self._collect)
-            self._loops[loop] = descriptor, calls + 1
+        """A loop watches the descriptor while it has calls under way, and no longer: it may end before the client does.
+
+        Only the loop's own thread comes here, and to ``_unwatch``: no lock is needed, which the garbage collector could find held.
+        """
+        descriptor, calls = self._loops.get(loop, (None, 0))
+        if calls == 0:
+            self._forget_closed_loops()
+            descriptor = _LIBRARY.mona_event_fd(self._client)
+            loop.add_reader(descriptor, self._collect)
+        self._loops[loop] = descriptor, calls + 1
 
     def _unwatch(self, loop):
+        descriptor, calls = self._loops.pop(loop, (None, 0))
+        if calls > 1:
+            self._loops[loop] = descriptor, calls - 1
+        elif calls == 1:
+            loop.remove_reader(descriptor)
+
+    def _unwatch_later(self, loop):
         """Without libmona: a coroutine that the garbage collector ends may outlive the client, if both are garbage."""
-        with self._lock:
-            descriptor, calls = self._loops.pop(loop, (None, 0))
-            if calls > 1:
-                self._loops[loop] = descriptor, calls - 1
-            elif calls == 1:
-                loop.remove_reader(descriptor)
+        try:
+            loop.call_soon_threadsafe(self._unwatch, loop)
+        except RuntimeError:
+            # The loop is closed.
+            self._loops.pop(loop, None)
 
     def _collect(self):
         """Takes the events that are there, whichever loop they are for."""
@@ -358,14 +398,15 @@ class Native:
             text = _take(out)
             if status != OK:
                 return
-            loop, future = self._waiting.get(tag.value, (None, None))
+            # With the entry goes all that a loop leaves behind that was closed in the meantime.
+            loop, future = self._waiting.pop(tag.value, (None, None))
             if loop is not None:
-                # A loop that was closed in the meantime has nobody who waits.
+                # In a closed loop nobody waits.
                 with contextlib.suppress(RuntimeError):
                     loop.call_soon_threadsafe(_settle, future, text)
 
     def flush(self, timeout=None):
-        """Waits until what was enqueued is settled; False when the time (in seconds) was up first."""
+        """Waits until what was enqueued is settled; False when the time (in seconds) was up first. None has no end."""
         document = _call(_LIBRARY.mona_flush, self._client, _milliseconds(timeout))
         return document.status != TIMEOUT
 

@@ -20,6 +20,20 @@ def message(number):
     return MonaSingleMessage({"a": number}, "LOANS", f"id-{number}", 1700000000000)
 
 
+def begun(client):
+    """A coroutine that is under way, and which no task holds."""
+    call = client.export_async([])
+    call.send(None)
+    return call
+
+
+def begun_in(loop, client):
+    async def begin():
+        return begun(client)
+
+    return loop.run_until_complete(begin())
+
+
 class Coroutines(unittest.IsolatedAsyncioTestCase):
     def setUp(self):
         support.reset()
@@ -82,6 +96,19 @@ class Coroutines(unittest.IsolatedAsyncioTestCase):
                 await self.client.export_async(message(1))
         self.assertIs(await asyncio.wait_for(self.client.export_async(message(2)), 30), True)
 
+    async def test_a_call_that_is_ended_by_another_thread_is_unwatched_by_its_loops_own(self):
+        client, threads = Native(), []
+        loop = asyncio.get_running_loop()
+        with unittest.mock.patch.object(
+            loop, "remove_reader", lambda _: threads.append(threading.current_thread())
+        ):
+            call = begun(client)
+            with ThreadPoolExecutor(1) as collector:
+                collector.submit(call.close).result()
+            self.assertEqual(threads, [])
+            await asyncio.sleep(0)
+        self.assertEqual(threads, [threading.current_thread()])
+
     async def test_an_executor_is_used_where_one_is_given(self):
         names = []
         with ThreadPoolExecutor(1, initializer=lambda: names.append(1)) as executor:
@@ -129,6 +156,46 @@ class Loops(unittest.TestCase):
             gc.collect()
         self.assertIsNone(held())
         descriptor.assert_not_called()
+
+    def test_the_collector_may_end_a_call_while_another_begins(self):
+        client, loop = Native(), asyncio.new_event_loop()
+        abandoned, answers = begun_in(loop, client), []
+        loop.close()
+
+        async def call():
+            loop = asyncio.get_running_loop()
+            add_reader = loop.add_reader
+
+            def collect_and_add(*arguments):
+                abandoned.close()
+                add_reader(*arguments)
+
+            with unittest.mock.patch.object(loop, "add_reader", collect_and_add):
+                answers.append(await client.export_async([]))
+
+        thread = threading.Thread(target=asyncio.run, args=(call(),), daemon=True)
+        thread.start()
+        thread.join(30)
+        self.assertEqual([answer["total"] for answer in answers], [0])
+
+    def held_after_another_call(self, client, loop):
+        select.select([native._LIBRARY.mona_event_fd(client._client)], [], [])
+        asyncio.run(client.export_async([]))
+        gc.collect()
+        return loop()
+
+    def test_a_client_does_not_hold_a_loop_that_was_closed_with_a_call_under_way(self):
+        client = Native()
+        loop = weakref.ref(self.begun_in_a_closed_loop(client).get_loop())
+        self.assertIsNone(self.held_after_another_call(client, loop))
+
+    def test_a_client_does_not_hold_a_loop_that_was_closed_after_the_collector_ended_a_call(self):
+        client, loop = Native(), asyncio.new_event_loop()
+        begun_in(loop, client).close()
+        loop.close()
+        held = weakref.ref(loop)
+        del loop
+        self.assertIsNone(self.held_after_another_call(client, held))
 
     def test_a_client_serves_several_loops_at_once(self):
         client, answers = AsyncClient(), []

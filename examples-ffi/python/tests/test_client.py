@@ -4,11 +4,15 @@ import copy
 import inspect
 import json
 import pickle
+import sys
 import unittest
+import unittest.mock
+from decimal import Decimal
+from fractions import Fraction
 
 import mona
 import support
-from mona import Client, MonaSingleMessage
+from mona import Client, MonaSingleMessage, Native, native
 
 SIGNATURES = json.loads((support.ROOT / "examples-ffi/python/tests/mona_sdk_signatures.json").read_text())
 
@@ -172,6 +176,41 @@ class Background(unittest.TestCase):
         client.enqueue([message({"a": 1})])
         self.assertIs(client.flush(0), False)
         self.assertEqual(client.close(0)["undelivered"], 1)
+
+    def given_to_c(self, name, timeouts):
+        """What C is given as a time-out for each of these; it does not wait for any of them here."""
+        method, client, given = f"mona_{name}", Native(), []
+        function = getattr(native._LIBRARY, method)
+
+        def waitless(client, milliseconds, out):
+            given.append(milliseconds)
+            return function(client, 0, out)
+
+        with unittest.mock.patch.object(native._LIBRARY, method, waitless):
+            for timeout in timeouts:
+                getattr(client, name.replace("client_", ""))(timeout)
+        return given
+
+    def test_only_none_and_infinity_wait_for_ever(self):
+        infinity = float("inf")
+        endless = [None, infinity, Decimal(infinity)]
+        past = [-1, -0.5, -infinity, Decimal(-1), Fraction(-1, 3), -(10**400)]
+        future = [1.5, Decimal("0.25"), 2**64 / 1000, 10**400, sys.float_info.max]
+        for name in ("flush", "client_close"):
+            with self.subTest(name):
+                self.assertEqual(self.given_to_c(name, endless), [-1] * 3)
+                self.assertEqual(self.given_to_c(name, past), [0] * 6)
+                short, shorter, *long = self.given_to_c(name, future)
+                self.assertEqual((short, shorter), (1500, 250))
+                self.assertTrue(all(2**62 < milliseconds < 2**63 for milliseconds in long))
+
+    def test_a_time_out_that_is_no_number_is_refused(self):
+        client = Client()
+        for timeout, error in (("1", TypeError), ([], TypeError), (float("nan"), ValueError)):
+            for act in (client.flush, client.close):
+                with self.subTest(timeout), self.assertRaisesRegex(error, "^timeout must be seconds"):
+                    act(timeout)
+        self.assertIs(client.export(message({"a": 1})), True)
 
     def test_a_closed_client_says_so(self):
         client = Client()

@@ -1,9 +1,11 @@
 """Memory, threads, the collector, the end of the program, and fork."""
 
 import asyncio
+import copy
 import ctypes
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -98,6 +100,22 @@ class Memory(unittest.TestCase):
         self.flat(clients)
 
 
+class Copies(unittest.TestCase):
+    def test_a_client_is_neither_copied_nor_pickled(self):
+        client = Native()
+        for act in (copy.copy, copy.deepcopy, pickle.dumps):
+            with self.subTest(act), self.assertRaisesRegex(TypeError, "neither copied nor pickled"):
+                act(client)
+
+    def test_a_copy_of_a_client_of_mona_sdks_kind_shares_what_it_owns(self):
+        support.reset()
+        client = Client()
+        other = copy.copy(client)
+        del client
+        gc.collect()
+        self.assertIs(other.export(MESSAGE), True)
+
+
 class Threads(unittest.TestCase):
     def test_another_thread_goes_on_during_a_slow_call(self):
         support.reset(SLOW)
@@ -169,11 +187,20 @@ class Ends(unittest.TestCase):
 
     def test_a_child_that_was_forked_while_a_loop_began_to_watch_does_so_too(self):
         said = python(
-            "import asyncio, mona, os, signal\n"
+            "import asyncio, mona, os, signal, threading\n"
             "client = mona.Native()\n"
-            "client._lock.acquire()\n"
+            "begins, forked = threading.Event(), threading.Event()\n"
+            "async def call():\n"
+            "    loop = asyncio.get_running_loop()\n"
+            "    add_reader = loop.add_reader\n"
+            "    loop.add_reader = lambda *a: (begins.set(), forked.wait(), add_reader(*a))\n"
+            "    await client.export_async([])\n"
+            "thread = threading.Thread(target=asyncio.run, args=(call(),))\n"
+            "thread.start()\n"
+            "begins.wait()\n"
             "child = os.fork()\n"
             "if child:\n"
+            "    forked.set()\n"
             "    assert os.waitpid(child, 0)[1] == 0\n"
             "else:\n"
             "    signal.alarm(30)\n"

@@ -17,6 +17,12 @@ class TestClient < Minitest::Test
     assert_equal [fields], Sandbox.messages.map { |message| message["message"] }
   end
 
+  def test_a_message_may_be_deep_and_one_that_is_too_deep_fails_by_itself
+    deep = ->(levels) { { message: { a: levels.times.inject(1) { |inner, _| [inner] } }, contextClass: "LOANS" } }
+    document = @client.export([deep.(900), deep.(1001)])
+    assert_equal [1, 1], document.to_h.values_at("sent", "failed")
+  end
+
   def test_json_text_goes_through_digit_by_digit
     @client.export(%({"message":{"x":1.10},"contextClass":"LOANS"}))
     assert_includes Sandbox.requests.first["text"], '{"x":1.10}'
@@ -94,5 +100,39 @@ class TestClient < Minitest::Test
     client.enqueue(MESSAGE)
     refute client.flush(0)
     assert_equal 1, client.close(0)["undelivered"]
+  end
+
+  # What C is given as a time-out for each of these; it does not wait for any of them here.
+  def given_to_c(method, timeouts)
+    given = []
+    call = Mona::Library.method(:call)
+    waitless = lambda do |name, client, milliseconds = nil, *rest|
+      given << milliseconds if milliseconds
+      call.(name, client, *(0 if milliseconds), *rest)
+    end
+    Mona::Library.stub(:call, waitless) { timeouts.each { |timeout| @client.public_send(method, timeout) } }
+    given
+  end
+
+  def test_only_nil_and_infinity_wait_for_ever
+    endless = [nil, Float::INFINITY]
+    past = [-1, -0.5, -Float::INFINITY, Rational(-1, 3), -(10**40)]
+    future = [1.5, Rational(1, 4), 10**40, Float::MAX]
+    %i[flush close].each do |method|
+      assert_equal [-1, -1], given_to_c(method, endless)
+      assert_equal [0] * 5, given_to_c(method, past)
+      milliseconds = given_to_c(method, future)
+      assert_equal [1500, 250], milliseconds.first(2)
+      milliseconds.last(2).each { |long| assert_includes (2**62)...(2**63), long }
+    end
+  end
+
+  def test_a_time_out_that_is_no_number_is_an_argument_error
+    ["1", Float::NAN, Complex(1, 1), :soon, [1]].each do |timeout|
+      %i[flush close].each do |method|
+        assert_match(/time-out .*#{Regexp.escape(timeout.inspect)}/, assert_raises(ArgumentError) { @client.public_send(method, timeout) }.message)
+      end
+    end
+    assert_predicate @client.export([]), :success?
   end
 end

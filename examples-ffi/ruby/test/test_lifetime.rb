@@ -162,6 +162,26 @@ class TestEnds < Minitest::Test
     assert_equal ["", 10], [said, Sandbox.messages.size]
   end
 
+  def test_a_client_cannot_be_copied_and_is_freed_once
+    said = ruby(<<~PROGRAM)
+      freed = Hash.new(0)
+      free = Mona::Library[:client_free]
+      free.define_singleton_method(:call) { |client| (freed[client] += 1) == 1 && super(client) }
+      5.times do
+        client = Mona::Client.new
+        %i[dup clone].each do |copy|
+          client.public_send(copy)
+          abort "\#{copy} gave a copy"
+        rescue TypeError
+        end
+      end
+      GC.start
+      Thread.list.each { |thread| thread.join unless thread == Thread.current }
+      p freed.values.uniq
+    PROGRAM
+    assert_equal "[1]\n", said
+  end
+
   def test_a_forked_child_uses_its_parents_client
     said = ruby(<<~PROGRAM)
       message = { message: { a: 1 }, contextClass: "LOANS" }
