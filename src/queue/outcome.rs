@@ -21,8 +21,8 @@ pub enum Outcome {
     },
     /// Something in it is refused: find out what by halves.
     Split { error: String, too_large: bool },
-    /// The service lets nobody in: keep everything and ask again now and then.
-    Pause { error: String },
+    /// The service lets nobody in: keep everything and ask again, now and then, or soon where that may pass.
+    Pause { error: String, passing: bool },
 }
 
 impl Outcome {
@@ -56,11 +56,19 @@ impl Outcome {
     fn of_error(error: &Error) -> Outcome {
         let text = error.to_string();
         match error {
-            Error::Authentication { .. } | Error::Redirect { .. } => Outcome::Pause { error: text },
+            Error::Authentication { retriable, .. } => Outcome::Pause {
+                error: text,
+                passing: *retriable,
+            },
+            Error::Redirect { .. } => Outcome::Pause {
+                error: text,
+                passing: false,
+            },
             // It says nothing of the server that messages go to.
-            Error::Timeout { server, .. } if *server == auth::SERVER => {
-                Outcome::Pause { error: text }
-            }
+            Error::Timeout { server, .. } if *server == auth::SERVER => Outcome::Pause {
+                error: text,
+                passing: true,
+            },
             _ => Outcome::Retry {
                 error: text,
                 retry_after: None,
@@ -77,7 +85,10 @@ impl Outcome {
             _ => format!("status {status}"),
         };
         match status {
-            300..=399 | 401 | 403 | 404 | 405 | 410 => Outcome::Pause { error },
+            300..=399 | 401 | 403 | 404 | 405 | 410 => Outcome::Pause {
+                error,
+                passing: false,
+            },
             413 => Outcome::Split {
                 error,
                 too_large: true,
@@ -225,16 +236,24 @@ mod tests {
             Outcome::of(&Err(connection), 1),
             Outcome::Retry { .. }
         ));
-        let login = Error::Authentication {
-            message: "m".into(),
-            retriable: false,
-        };
-        assert!(matches!(Outcome::of(&Err(login), 1), Outcome::Pause { .. }));
+        for retriable in [false, true] {
+            let login = Error::Authentication {
+                message: "m".into(),
+                retriable,
+            };
+            assert!(matches!(
+                Outcome::of(&Err(login), 1),
+                Outcome::Pause { passing, .. } if passing == retriable
+            ));
+        }
         let login = Error::Timeout {
             server: auth::SERVER,
             cause: "c".into(),
         };
-        assert!(matches!(Outcome::of(&Err(login), 1), Outcome::Pause { .. }));
+        assert!(matches!(
+            Outcome::of(&Err(login), 1),
+            Outcome::Pause { passing: true, .. }
+        ));
         let export = Error::Timeout {
             server: "rest-api",
             cause: "c".into(),

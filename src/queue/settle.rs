@@ -49,9 +49,9 @@ impl Queue {
                 retry(&mut state, batch, error, suspicious, log);
                 news = News::Failed(retry_after);
             }
-            Outcome::Pause { error } => {
+            Outcome::Pause { error, passing } => {
                 log.log(Level::Error, format_args!("Delivery is paused: {error}"));
-                self.pause(&mut state, batch, error);
+                self.pause(&mut state, batch, error, passing);
                 news = News::Nothing;
             }
         }
@@ -103,8 +103,12 @@ impl Queue {
         )
     }
 
-    fn pause(&self, state: &mut State, batch: Batch, error: String) {
-        let limits = Limits::of_ms(self.config.pause_first_ms, self.config.pause_longest_ms);
+    fn pause(&self, state: &mut State, batch: Batch, error: String, passing: bool) {
+        let limits = if passing {
+            self.back_off_limits()
+        } else {
+            Limits::of_ms(self.config.pause_first_ms, self.config.pause_longest_ms)
+        };
         state.last_error = Some(error);
         state.health = Health::Paused;
         state.pause.failed(limits, None);
@@ -239,7 +243,14 @@ mod tests {
         let config = Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap();
         let (queue, logger) = queue(&config);
         let error = "closed".to_owned();
-        queue.settle(batch(), Outcome::Pause { error }, &logger);
+        queue.settle(
+            batch(),
+            Outcome::Pause {
+                error,
+                passing: false,
+            },
+            &logger,
+        );
         assert!(lock(&queue.state).pause.failing());
         queue.settle(batch(), Outcome::Settled(Vec::new()), &logger);
         assert!(!lock(&queue.state).pause.failing());
