@@ -206,7 +206,7 @@ void mona_client_free(mona_client *client);
  * Sends messages to Mona and waits for the answer.
  *
  * @param client         The client.
- * @param messages_json  One message object or an array of them, UTF-8:
+ * @param messages_json  One message object or an array of them, UTF-8 (half a surrogate pair is taken as its escape):
  *     `{"message": {...}, "contextClass": "...", "contextId"?, "exportTimestamp"?, "sendTimestamp"?, "action"?, "sampleConfigName"?}`.
  *     Values travel byte for byte. A message without a timestamp gets the time of the call.
  * @param messages_len   Its length in bytes, less than 4 GiB; negative: it is NUL-terminated.

@@ -43,7 +43,7 @@ pub unsafe extern "C" fn mona_export_json_async(
         let messages = unsafe { input::payload(messages_json, messages_len, "messages_json") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { input::optional_text(options_json, "options_json") }?;
-        Ok(client.export_async(messages, options, tag))
+        Ok(client.export_async(&messages, options, tag))
     };
     // SAFETY: the caller's promise.
     unsafe { answering(out_json, call) }
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn mona_service_call_async(
         let arguments = unsafe { input::payload(args_json, args_len, "args_json") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { input::optional_text(options_json, "options_json") }?;
-        Ok(client.service_call_async(service, arguments, options, tag))
+        Ok(client.service_call_async(service, &arguments, options, tag))
     };
     // SAFETY: the caller's promise.
     unsafe { answering(out_json, call) }

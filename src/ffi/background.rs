@@ -50,7 +50,7 @@ pub unsafe extern "C" fn mona_enqueue_json(
         let messages = unsafe { input::payload(messages_json, messages_len, "messages_json") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { input::optional_text(options_json, "options_json") }?;
-        Ok(client.enqueue(messages, options, !out_json.is_null()))
+        Ok(client.enqueue(&messages, options, !out_json.is_null()))
     };
     // SAFETY: the caller's promise.
     unsafe { answering(out_json, call) }

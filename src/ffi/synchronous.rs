@@ -9,7 +9,7 @@ use std::ffi::c_char;
 /// Sends messages to Mona and waits for the answer.
 ///
 /// @param client         The client.
-/// @param messages_json  One message object or an array of them, UTF-8:
+/// @param messages_json  One message object or an array of them, UTF-8 (half a surrogate pair is taken as its escape):
 ///     `{"message": {...}, "contextClass": "...", "contextId"?, "exportTimestamp"?, "sendTimestamp"?, "action"?, "sampleConfigName"?}`.
 ///     Values travel byte for byte. A message without a timestamp gets the time of the call.
 /// @param messages_len   Its length in bytes, less than 4 GiB; negative: it is NUL-terminated.
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn mona_export_json(
         let messages = unsafe { input::payload(messages_json, messages_len, "messages_json") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { input::optional_text(options_json, "options_json") }?;
-        Ok(client.export(messages, options))
+        Ok(client.export(&messages, options))
     };
     // SAFETY: the caller's promise.
     unsafe { answering(out_json, call) }
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn mona_service_call(
         let arguments = unsafe { input::payload(args_json, args_len, "args_json") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { input::optional_text(options_json, "options_json") }?;
-        Ok(client.service_call(service, arguments, options))
+        Ok(client.service_call(service, &arguments, options))
     };
     // SAFETY: the caller's promise.
     unsafe { answering(out_json, call) }
