@@ -8,6 +8,9 @@ use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 use zeroize::Zeroize;
 
+/// Real tokens and keys are longer.
+const SHORTEST_HIDDEN: usize = 8;
+
 pub struct Response {
     pub status: u16,
     /// How long the server asks to be left alone.
@@ -35,8 +38,11 @@ impl Response {
         }
     }
 
-    /// Hides a secret that the server quotes.
+    /// Hides a secret that the server quotes. A word that happens to be one is left: answers hold data.
     pub fn conceal(&mut self, secret: &Secret) {
+        if secret.reveal().len() < SHORTEST_HIDDEN {
+            return;
+        }
         if let Some(text) = secret.conceal_in(&self.text()) {
             self.erase();
             self.body = text.into_bytes();
@@ -155,6 +161,15 @@ mod tests {
         );
         for odd in ["", "-1", "1.5", "soon", "99999999999999999999999"] {
             assert_eq!(retry_after(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_unless_it_may_be_any_word() {
+        for (secret, told) in [("token", "bad token"), ("long-token", "bad (secret)")] {
+            let mut response = Response::with(200, &format!("bad {secret}"));
+            response.conceal(&Secret::new(secret.to_owned()));
+            assert_eq!(response.text(), told);
         }
     }
 
