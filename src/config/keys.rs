@@ -165,7 +165,7 @@ settings! {
         async_max_calls: u32 = 10_000u32, [1.0 to 10000000.0], env [], from "libmona",
             "How many asynchronous calls may be started whose events nobody has collected yet. One more is refused with `MONA_ERROR_QUEUE_FULL`.";
         async_max_bytes: u32 = 268_435_456u32, [1024.0 to 4000000000.0], env [], from "libmona",
-            "How many bytes the payloads and events of those calls may have together; a call that is the only one may have more.";
+            "How many bytes the payloads and events of those calls may have together; a call that is the only one may have more. Beyond it no call is begun until events are collected.";
         events_max_bytes: u32 = 4_194_304u32, [0.0 to 4000000000.0], env [], from "libmona",
             "How many bytes of delivery and log events may wait to be collected; beyond it the oldest are dropped and counted (`events_dropped`).";
     }

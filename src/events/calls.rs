@@ -61,7 +61,7 @@ impl Events {
     fn work(&self) {
         let mut state = lock(&self.state);
         loop {
-            if let Some(call) = state.waiting.pop_front() {
+            if let Some(call) = state.next_call(&self.limits) {
                 state.running += 1;
                 drop(state);
                 self.run(call, Turn::Run);

@@ -84,7 +84,12 @@ impl Events {
         }
         let closed = state.closed;
         let others_released = state.released > 0;
+        let calls_wait = !state.waiting.is_empty();
         drop(state);
+        if calls_wait {
+            // Perhaps for this event to be collected.
+            self.work.notify_one();
+        }
         if others_released {
             // This one's time was up just when it was woken for another.
             self.arrival.notify_one();

@@ -44,6 +44,12 @@ impl State {
             || self.calls > 0 && self.bytes.saturating_add(bytes) > limits.bytes
     }
 
+    /// The next call to be run; none while what arrived is more than may wait, and is to be collected first.
+    pub fn next_call(&mut self, limits: &Limits) -> Option<Call> {
+        let room = self.arrived.is_empty() || self.bytes <= limits.bytes;
+        room.then(|| self.waiting.pop_front()).flatten()
+    }
+
     /// A call of so many bytes has ended as this event.
     pub fn ended(&mut self, bytes: usize, event: Event) {
         self.running -= 1;

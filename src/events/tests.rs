@@ -189,3 +189,26 @@ fn nothing_is_told_after_the_end() {
     events.notify("late".into());
     assert_eq!(events.poll(NOW()), Polled::Closed);
 }
+
+#[test]
+fn no_call_begins_while_more_has_arrived_than_may_wait() {
+    let events = Events::new(Limits {
+        workers: 1,
+        ..LIMITS
+    });
+    let long = |tag| Call {
+        run: Box::new(|_| "x".repeat(60)),
+        ..quick(tag)
+    };
+    for tag in 1..=3 {
+        events.start(long(tag)).unwrap();
+    }
+    while lock(&events.state).idle == 0 || lock(&events.state).arrived.len() < 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(lock(&events.state).waiting.len(), 1);
+    for tag in 1..=3 {
+        assert_eq!(events.poll(EVER()), event(tag, &"x".repeat(60)));
+    }
+    end(&events);
+}
