@@ -1,6 +1,7 @@
 //! What a call returns: a status and one JSON document.
 #![forbid(unsafe_code)]
 
+use crate::auth;
 use crate::config::Config;
 use crate::error::Error;
 use crate::status::{Family, Status};
@@ -118,6 +119,7 @@ pub fn status_of(error: &Error, family: Family, config: &Config) -> Status {
         Error::NoEvent => return Status::Timeout,
         Error::Internal(_) => return Status::Internal,
         Error::Authentication { .. } => Family::Authentication,
+        Error::Timeout { server, .. } if *server == auth::SERVER => Family::Authentication,
         _ => family,
     };
     failed(family, config)

@@ -392,3 +392,13 @@ fn a_user_id_suffices_where_the_token_names_no_tenant() {
         assert!(client(&config).is_active());
     }
 }
+
+#[test]
+fn a_login_that_takes_longer_than_the_call_has_is_a_failed_login() {
+    let sandbox = canned(json!({"path": LOGIN, "delay_ms": 3_600_000}));
+    let changes = json!({"authenticate_on_init": false, "raise_authentication_exceptions": true});
+    let client = client(&config(&sandbox, changes));
+    let answer = client.export(MESSAGE, Some(r#"{"timeout_ms": 50}"#));
+    assert_eq!(answer.status, Status::Authentication, "{}", answer.document);
+    sandbox.clear_rules();
+}

@@ -285,7 +285,7 @@ impl Worker {
     fn send(&mut self, mut job: Box<Job>, answer: SyncSender<Answer>) {
         // The tasks of requests contain their panics; this thread has to go on, too.
         let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(&job)));
-        let (request, stale) = match request {
+        let request = match request {
             Ok(Ok(request)) => request,
             Ok(Err(cause)) => {
                 let server = job.server;
@@ -298,8 +298,10 @@ impl Worker {
         let under_way = UnderWay::begin(&self.desk);
         let desk = self.desk.clone();
         tokio::spawn(async move {
-            let result = match request.send().await {
-                Err(error) if stale && !job.resent && found_closed(&error) => {
+            let sent = request.builder.send().await;
+            request.answered.store(sent.is_ok(), Ordering::Relaxed);
+            let result = match sent {
+                Err(error) if request.stale && !job.resent && found_closed(&error) => {
                     job.resent = true;
                     desk.inbox.put(Command::Send(job, answer));
                     return;

@@ -9,6 +9,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
@@ -33,10 +34,20 @@ struct Pool {
     known: HashMap<String, Known>,
 }
 
-/// A URL, and when it was asked for last.
+/// A request that is only to be sent.
+pub struct Request {
+    pub builder: RequestBuilder,
+    /// Whether it may go by a connection that the server is just closing.
+    pub stale: bool,
+    /// To be told whether there was an answer.
+    pub answered: Arc<AtomicBool>,
+}
+
+/// A URL, and how and when it was asked for last.
 struct Known {
     url: Url,
     used: Instant,
+    answered: Arc<AtomicBool>,
 }
 
 impl Pools {
@@ -45,9 +56,8 @@ impl Pools {
         self.0.remove(&number);
     }
 
-    /// A request that is only to be sent, and whether it may go by a connection that a server is just closing; otherwise why it cannot be
-    /// sent.
-    pub fn request(&mut self, job: &Job) -> Result<(RequestBuilder, bool), String> {
+    /// A request that is only to be sent; otherwise why it cannot be.
+    pub fn request(&mut self, job: &Job) -> Result<Request, String> {
         if !has_ascii_host(&job.url) {
             return Err(
                 "a host's name must be ASCII: write an international one as xn--...".into(),
@@ -58,16 +68,16 @@ impl Pools {
             Entry::Vacant(place) => place.insert(Pool::new(&job.settings)?),
         };
         let now = Instant::now();
-        let (request, unused) = pool.post(&job.url, now);
-        let request = request
+        let mut request = pool.post(&job.url, now);
+        request.builder = request
+            .builder
             .timeout(job.until.saturating_duration_since(now))
             .header(CONTENT_TYPE, HeaderValue::from_static(job.content_type))
             .body(job.body.clone());
-        let request = match &job.authorization {
-            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
-            None => request,
-        };
-        Ok((request, unused >= UNUSED))
+        if let Some(authorization) = &job.authorization {
+            request.builder = request.builder.header(AUTHORIZATION, authorization.clone());
+        }
+        Ok(request)
     }
 }
 
@@ -93,14 +103,18 @@ impl Pool {
         })
     }
 
-    /// A request, and for how long its URL was not asked for.
-    fn post(&mut self, text: &str, now: Instant) -> (RequestBuilder, Duration) {
-        if let Some(Known { url, used }) = self.known.get_mut(text) {
-            let unused = now.saturating_duration_since(*used);
-            *used = now;
-            return (self.client.post(url.clone()), unused);
+    fn post(&mut self, text: &str, now: Instant) -> Request {
+        if let Some(known) = self.known.get_mut(text) {
+            let unused = now.saturating_duration_since(known.used);
+            known.used = now;
+            return Request {
+                builder: self.client.post(known.url.clone()),
+                stale: unused >= UNUSED && known.answered.load(Relaxed),
+                answered: known.answered.clone(),
+            };
         }
-        let request = match Url::parse(text) {
+        let answered = Arc::new(AtomicBool::new(false));
+        let builder = match Url::parse(text) {
             Ok(url) => {
                 if self.known.len() == MOST_KNOWN {
                     self.known.clear();
@@ -108,6 +122,7 @@ impl Pool {
                 let known = Known {
                     url: url.clone(),
                     used: now,
+                    answered: answered.clone(),
                 };
                 self.known.insert(text.to_owned(), known);
                 self.client.post(url)
@@ -115,7 +130,11 @@ impl Pool {
             // Says what is wrong with it when it is sent.
             Err(_) => self.client.post(text),
         };
-        (request, Duration::ZERO)
+        Request {
+            builder,
+            stale: false,
+            answered,
+        }
     }
 }
 
