@@ -187,9 +187,10 @@ impl Queue {
         expired + damaged > 0
     }
 
-    /// A directory that was adopted is known to be drained when its end was read, which no counted message
-    /// leads to.
+    /// Gives back the room of what is delivered: others may need it, and this client may never write again. A directory
+    /// that was adopted is known to be drained when its end was read, which no counted message leads to.
     pub(super) fn tidy(&self, spool: &Spool) {
+        spool.let_go();
         // With no message asked for there is nothing to fail.
         let _ = spool.read(0, 0);
         if self.count_given_up(spool, &mut lock(&self.state)) {

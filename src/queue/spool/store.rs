@@ -149,7 +149,7 @@ impl Store {
     }
 
     /// Appends records of acknowledgement.
-    fn record(&self, segment: &Segment, ranges: &[(u64, u64)]) -> Result<()> {
+    pub fn record(&self, segment: &Segment, ranges: &[(u64, u64)]) -> Result<()> {
         if ranges.is_empty() {
             return Ok(());
         }
@@ -158,6 +158,10 @@ impl Store {
             bytes.extend(segment.seal.record(range.0 as u32, range.1 as u32));
         }
         let mut state = lock(&segment.state);
+        if segment.retired.load(SeqCst) {
+            // Removed meanwhile, by a call that looked for room. The file must not be made anew.
+            return Ok(());
+        }
         let file = disk::open_file(&self.directory, &ack_name(segment.number), true, true)?;
         let end = state.slot + bytes.len() as u64;
         disk::write_at(&file, &bytes, state.slot)?;

@@ -119,7 +119,13 @@ impl Spool {
         if messages.is_empty() {
             return Ok(());
         }
-        let appended = self.write(&mut lock(&self.writer), messages)?;
+        let mut appended = self.write(&mut lock(&self.writer), messages);
+        if matches!(appended, Err(SpoolError::Full { .. })) && self.let_go() {
+            // The reader has one of their files open, which keeps its room on the disk. Nothing asked for, nothing fails.
+            let _ = self.read(0, 0);
+            appended = self.write(&mut lock(&self.writer), messages);
+        }
+        let appended = appended?;
         if self.options.sync == Sync::Always {
             let segment = &appended.active.segment;
             let flushed = self.flush_until(&appended.active, appended.end);
@@ -243,6 +249,26 @@ impl Spool {
         }
     }
 
+    /// Removes own segments in which nothing waits, the one that is being written too; whether there were any. As long as
+    /// each instance kept that one, all of them together could hold the whole room, and none ever get on.
+    pub fn let_go(&self) -> bool {
+        if self.is_forked() {
+            return false;
+        }
+        // As long as it is held, nothing begins to wait.
+        let mut writer = lock(&self.writer);
+        if let Some(active) = writer.active.take_if(|active| active.segment.is_idle()) {
+            active.segment.sealed.store(true, SeqCst);
+        }
+        let mut segments: Vec<_> = lock(&self.store.segments).values().cloned().collect();
+        segments.retain(|segment| segment.sealed.load(SeqCst) && segment.is_idle());
+        for segment in &segments {
+            // What cannot be removed now is removed by the next run.
+            let _ = self.store.retire(segment);
+        }
+        !segments.is_empty()
+    }
+
     fn check_room(&self, writer: &mut Writer, bytes: u64, begins: bool) -> Result<(), SpoolError> {
         let full = |used: &AtomicU64| used.load(SeqCst) + bytes > self.options.max_bytes;
         let stale = writer.measured.is_none_or(|at| at.elapsed() >= MEASURE);
@@ -284,13 +310,7 @@ impl Drop for Spool {
             return;
         }
         self.seal(&mut lock(&self.writer));
-        let segments: Vec<_> = lock(&self.store.segments).values().cloned().collect();
-        for segment in segments {
-            if lock(&segment.state).messages == 0 {
-                // What cannot be removed now is removed by the next run.
-                let _ = self.store.retire(&segment);
-            }
-        }
+        self.let_go();
         let _ = self.store.remove_if_empty();
     }
 }
