@@ -210,22 +210,28 @@ impl Spool {
     /// Takes a failed write back, so that no part of a refused call is ever delivered.
     fn discard(&self, writer: &mut Writer, active: &Active, length: u64, error: &Error) {
         let restored = active.file.set_len(length);
-        if restored.is_err() || !disk::is_full(error) {
+        if restored.is_err() || disk::full(error).is_none() {
             self.seal(writer);
         }
     }
 
     /// The segment that takes `length` more bytes, if the limits allow them.
     fn active(&self, writer: &mut Writer, length: u64) -> Result<Active, SpoolError> {
+        let largest = disk::largest_file();
+        let segment_bytes = self.options.segment_bytes.min(largest);
         if let Some(active) = &writer.active {
             let written = active.segment.written.load(SeqCst);
-            if written == HEADER || written + length <= self.options.segment_bytes {
+            if written == HEADER || written + length <= segment_bytes {
                 let active = active.clone();
                 self.check_room(writer, length, false)?;
                 return Ok(active);
             }
         }
-        let ack_bytes = (self.options.segment_bytes / 64).clamp(1024, ACK_BYTES);
+        if HEADER + length > largest {
+            let reason = disk::TOO_LARGE;
+            return Err(SpoolError::Full { reason });
+        }
+        let ack_bytes = (segment_bytes / 64).clamp(1024, ACK_BYTES);
         self.check_room(writer, HEADER + ack_bytes + length, true)?;
         self.seal(writer);
         let number = writer.number;
@@ -329,10 +335,8 @@ pub(super) fn storage(operation: &'static str, error: &Error) -> SpoolError {
 }
 
 fn failure(operation: &'static str, error: &Error) -> SpoolError {
-    match disk::is_full(error) {
-        true => SpoolError::Full {
-            reason: "the disk is full",
-        },
-        false => storage(operation, error),
+    match disk::full(error) {
+        Some(reason) => SpoolError::Full { reason },
+        None => storage(operation, error),
     }
 }
