@@ -8,6 +8,7 @@ use super::{FOREVER, Queue};
 use crate::clock::now_ms;
 use crate::config::{QueueConfig, SpoolSync};
 use crate::error::Error;
+use crate::log::{Level, Logger};
 use crate::sync::{Deadline, lock, wait};
 use crate::thread;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -208,12 +209,21 @@ impl Queue {
     }
 
     /// Takes over what a program that ended has left; whether there was one.
-    pub(super) fn adopt(&self, spool: &Spool) -> bool {
+    pub(super) fn adopt(&self, spool: &Spool, logger: &Logger) -> bool {
         let before = spool.counts();
-        if spool.adopt() == 0 {
+        let adopted = spool.adopt();
+        let after = spool.counts();
+        let frames = after.corrupt_frames - before.corrupt_frames;
+        if frames > 0 {
+            let bytes = after.corrupt_bytes - before.corrupt_bytes;
+            logger.log(
+                Level::Warning,
+                format_args!("The spool of a program that ended is damaged: {frames} messages are lost ({bytes} bytes)"),
+            );
+        }
+        if adopted == 0 {
             return false;
         }
-        let after = spool.counts();
         let mut state = lock(&self.state);
         let adopted = Load {
             messages: after.adopted - before.adopted,

@@ -56,6 +56,11 @@ const STATISTICS: &[Statistic] = &[
         },
     },
     Statistic {
+        name: "damaged_before",
+        doc: "Messages that were found damaged in the spools of programs which ended, as far as they can be told apart: lost, and in none of the other counts.",
+        read: |_, queue| json!(queue.damaged_before()),
+    },
+    Statistic {
         name: "on_disk",
         doc: "Messages that wait in the spool.",
         read: |state, _| json!(state.on_disk.messages),
@@ -137,6 +142,11 @@ fn health(state: &State) -> &'static str {
 }
 
 impl Queue {
+    fn damaged_before(&self) -> u64 {
+        let spool = self.spool.as_ref();
+        spool.map_or(0, |spool| spool.counts().corrupt_frames)
+    }
+
     /// All statistics at one moment.
     pub fn statistics(&self) -> Map<String, Value> {
         let state = lock(&self.state);

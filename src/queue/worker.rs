@@ -45,8 +45,8 @@ impl Delivery {
     /// Starts the thread of this queue.
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
-            queue.take_over();
-            while let Some(batch) = queue.next(|| self.renew_factors(&queue)) {
+            queue.take_over(&self.logger);
+            while let Some(batch) = queue.next(|| self.renew_factors(&queue), &self.logger) {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
             }
@@ -98,7 +98,7 @@ impl Queue {
 
     /// The next batch to send, waited for; `None` when the thread is to end. Has sampling factors renewed when that is
     /// wanted.
-    fn next(&self, renew_factors: impl Fn()) -> Option<Batch> {
+    fn next(&self, renew_factors: impl Fn(), logger: &Logger) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
             if let Some((messages, bytes)) = state.buffer.spare_wanted() {
@@ -127,7 +127,7 @@ impl Queue {
             }
             if self.adoption_in(&state) == Some(Duration::ZERO) {
                 drop(state);
-                self.take_over();
+                self.take_over(logger);
                 state = lock(&self.state);
                 continue;
             }
@@ -209,12 +209,12 @@ impl Queue {
 
     /// Adopts what an ended program left: at the beginning, soon after it found something, and ever more
     /// seldom as long as it finds nothing.
-    fn take_over(&self) {
+    fn take_over(&self, logger: &Logger) {
         let Some(spool) = &self.spool else {
             return;
         };
         self.tidy(spool);
-        let adopted = self.adopt(spool);
+        let adopted = self.adopt(spool, logger);
         let mut state = lock(&self.state);
         let pause = if adopted {
             Duration::ZERO

@@ -222,6 +222,36 @@ fn messages_that_the_disk_damages_are_counted_and_the_others_delivered() {
 }
 
 #[test]
+fn messages_damaged_between_two_runs_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    // What lingers is not under way when the first client is closed.
+    let config = durable_config_for(service.host(), folder.path(), json!({"linger_ms": 60_000}));
+    let config = merged(config, json!({"log_events": "warning"}));
+    let first = client(&config);
+    enqueue(&first, ids(5));
+    first.close(0);
+    drop(first);
+    damage(folder.path(), &ids(5).skip(1).take(2).collect::<Vec<_>>());
+    let second = client(&config);
+    enqueue(&second, ["new".to_owned()]);
+    let counts = wait_until(&second, |now| now["recovered"] == 3);
+    assert_eq!(
+        (&counts["damaged_before"], &counts["accepted"]),
+        (&json!(2), &json!(4)),
+        "{counts}"
+    );
+    let record = "The spool of a program that ended is damaged: 2 messages are lost (";
+    let told = std::iter::from_fn(|| match second.poll(0) {
+        (_, answer) if answer.status == Status::Ok => Some(answer.document),
+        _ => None,
+    });
+    assert_eq!(told.filter(|event| event.contains(record)).count(), 1);
+    flush(&second);
+    assert_eq!(service.taken().len(), 4);
+}
+
+#[test]
 fn a_folder_that_others_can_write_to_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("spool");

@@ -195,11 +195,7 @@ impl Store {
         let mut state = lock(&segment.state);
         let (messages, bytes) = (state.messages, state.bytes);
         self.settle(&mut state, messages, bytes);
-        let mut counts = lock(&self.shared.counts);
-        counts.lost += messages;
-        counts.corrupt_frames += messages;
-        counts.corrupt_bytes += bytes;
-        drop(counts);
+        lock(&self.shared.counts).lost += messages;
         let length = segment.written.load(SeqCst);
         self.shared.use_bytes(0, length + state.ack_bytes);
         self.remove(segment.number)

@@ -300,12 +300,7 @@ impl Spool {
     }
 
     pub fn counts(&self) -> Counts {
-        let counts = *lock(&self.shared.counts);
-        let disk_bytes = self.shared.used.load(SeqCst);
-        Counts {
-            disk_bytes,
-            ..counts
-        }
+        *lock(&self.shared.counts)
     }
 }
 
