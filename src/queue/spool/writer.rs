@@ -312,6 +312,10 @@ impl Drop for Spool {
         }
         self.seal(&mut lock(&self.writer));
         self.let_go();
+        if self.options.sync == Sync::Interval {
+            // What was appended after the last flush; nobody is left to be told of a failure.
+            let _ = self.sync();
+        }
         let _ = self.store.remove_if_empty();
     }
 }
