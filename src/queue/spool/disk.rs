@@ -236,15 +236,25 @@ pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
 
 /// Gives a new file `length` bytes of zeros that a full disk cannot take back.
 pub fn preallocate(file: &File, length: u64) -> Result<()> {
-    #[cfg(test)]
-    super::tests::faults::allocate(length)?;
     check_size(length)?;
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    match nix::fcntl::posix_fallocate(file, 0, length as _) {
-        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => {}
-        done => return Ok(done?),
+    loop {
+        match allocate(file, length) {
+            // A signal of the host's.
+            Err(Errno::EINTR) => {}
+            Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => break,
+            done => return Ok(done?),
+        }
     }
     file.write_all_at(&vec![0; length as usize], 0)
+}
+
+fn allocate(file: &File, length: u64) -> nix::Result<()> {
+    #[cfg(test)]
+    super::tests::faults::allocate(length)?;
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    return nix::fcntl::posix_fallocate(file, 0, length as _);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    Err(Errno::ENOSYS)
 }
 
 pub fn sync_data(file: &File) -> Result<()> {

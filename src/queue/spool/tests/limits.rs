@@ -344,6 +344,17 @@ fn a_segment_goes_on_after_a_full_disk_and_ends_with_a_failing_one() {
 }
 
 #[test]
+fn room_for_acknowledgements_is_found_in_spite_of_signals_and_without_allocation() {
+    for errno in [Errno::EINTR, Errno::EOPNOTSUPP] {
+        let root = TempDir::new().unwrap();
+        let spool = open(small(root.path()));
+        faults::fail_allocation(errno);
+        append(&spool, 0..1);
+        assert_eq!(size(root.path()), 64 + 48 + 1024, "{errno}");
+    }
+}
+
+#[test]
 fn a_segment_that_is_still_empty_takes_a_message_of_any_size() {
     let root = TempDir::new().unwrap();
     let spool = open(small(root.path()));
