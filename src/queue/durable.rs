@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::buffer::{Load, full_from};
 use super::spool::{Message, Options, Spool, SpoolError, Sync};
-use super::state::State;
+use super::state::{Access, State};
 use super::{FOREVER, Queue};
 use crate::clock::now_ms;
 use crate::config::{QueueConfig, SpoolSync};
@@ -91,13 +91,13 @@ impl Queue {
                 }
                 Err(error) => {
                     state.counters.refused += new.messages;
-                    state.stored(Err(&error));
+                    state.accessed(Access::Append, Some(&error));
                     return Err(Error::Storage(error.to_string()));
                 }
             }
         }
         state.full = false;
-        state.stored(Ok(()));
+        state.accessed(Access::Append, None);
         let before = state.on_disk;
         if before.messages == 0 {
             state.on_disk_since_ms = self.now_ms();
@@ -130,6 +130,7 @@ impl Queue {
         );
         let mut state = lock(&self.state);
         let given_up = self.count_given_up(spool, &mut state);
+        state.accessed(Access::Read, messages.as_ref().err());
         match messages {
             Ok(messages) if messages.is_empty() => {
                 if !given_up {
@@ -156,8 +157,7 @@ impl Queue {
                     .into_iter()
                     .for_each(|first| state.buffer.put_back(first));
             }
-            Err(error) => {
-                state.stored(Err(&error));
+            Err(_) => {
                 state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
             }
         }
@@ -263,9 +263,7 @@ impl Queue {
             drop(state);
             let result = self.spool.as_ref().map_or(Ok(()), Spool::sync);
             state = lock(&self.state);
-            if let Err(error) = result {
-                state.stored(Err(&error));
-            }
+            state.accessed(Access::Flush, result.as_ref().err());
             if finished {
                 return;
             }

@@ -16,7 +16,7 @@ struct Statistic {
 const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
-        doc: "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
+        doc: "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the spool could not be written, read, flushed or told what is delivered, the last time that was tried) or `closed`.",
         read: |state, _| json!(health(state)),
     },
     Statistic {

@@ -8,7 +8,7 @@ use mona::status::Status;
 use serde_json::json;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -219,6 +219,39 @@ fn messages_that_the_disk_damages_are_counted_and_the_others_delivered() {
         let expected = 1 + names.len() - damaged.len();
         assert_eq!(service.taken().len(), expected, "{counts}");
     }
+}
+
+/// The only segment below a folder.
+fn segment(folder: &Path) -> PathBuf {
+    let mut folder = folder.join("spool");
+    while folder.is_dir() {
+        let mut entries = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|e| e.unwrap().path());
+        let wanted = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|e| e == "mq");
+        folder = entries.find(wanted).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_spool_that_can_be_read_again_is_well_though_nothing_is_enqueued() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    let client = client(&durable_config_for(
+        service.host(),
+        folder.path(),
+        json!({"linger_ms": 60_000}),
+    ));
+    enqueue(&client, ids(3));
+    let segment = segment(folder.path());
+    let away = segment.with_extension("away");
+    std::fs::rename(&segment, &away).unwrap();
+    client.flush(0);
+    wait_until(&client, |now| now["state"] == "storage_error");
+    std::fs::rename(&away, &segment).unwrap();
+    flush(&client);
+    assert_eq!(statistics(&client)["state"], "ok");
 }
 
 #[test]
