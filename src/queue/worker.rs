@@ -50,6 +50,10 @@ impl Delivery {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
             }
+            if let Some(spool) = &queue.spool {
+                // The host may keep a closed client for long.
+                spool.let_go();
+            }
         };
         let started = thread::with_signals_blocked(|| {
             let builder = std::thread::Builder::new().name("mona-queue".into());

@@ -165,14 +165,19 @@ fn clients_for_which_nothing_waits_leave_the_room_to_others() {
     let client = client(&config);
     enqueue(&client, ids(10));
     flush(&client);
+    wait_for_no_contents(folder.path());
+    enqueue(&client, ids(1));
+    assert_eq!(document(&client.close(-1))["undelivered"], 0);
+    wait_for_no_contents(folder.path());
+    assert_eq!(statistics(&client)["delivered"], 11);
+}
+
+fn wait_for_no_contents(folder: &Path) {
     let start = Instant::now();
-    while !files(folder.path()).iter().all(Vec::is_empty) {
+    while !files(folder).iter().all(Vec::is_empty) {
         assert!(start.elapsed() < PATIENCE);
         std::thread::yield_now();
     }
-    enqueue(&client, ids(1));
-    flush(&client);
-    assert_eq!(statistics(&client)["delivered"], 11);
 }
 
 /// Flips a bit of each of these texts in the files below a folder.
