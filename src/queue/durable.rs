@@ -3,11 +3,12 @@
 use super::batch::Batch;
 use super::buffer::{Load, full_from};
 use super::spool::{Message, Options, Spool, SpoolError, Sync};
-use super::state::State;
+use super::state::{Access, State};
 use super::{FOREVER, Queue};
 use crate::clock::now_ms;
 use crate::config::{QueueConfig, SpoolSync};
 use crate::error::Error;
+use crate::log::{Level, Logger};
 use crate::sync::{Deadline, lock, wait};
 use crate::thread;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -90,13 +91,13 @@ impl Queue {
                 }
                 Err(error) => {
                     state.counters.refused += new.messages;
-                    state.stored(Err(&error));
+                    state.accessed(Access::Append, Some(&error));
                     return Err(Error::Storage(error.to_string()));
                 }
             }
         }
         state.full = false;
-        state.stored(Ok(()));
+        state.accessed(Access::Append, None);
         let before = state.on_disk;
         if before.messages == 0 {
             state.on_disk_since_ms = self.now_ms();
@@ -129,6 +130,7 @@ impl Queue {
         );
         let mut state = lock(&self.state);
         let given_up = self.count_given_up(spool, &mut state);
+        state.accessed(Access::Read, messages.as_ref().err());
         match messages {
             Ok(messages) if messages.is_empty() => {
                 if !given_up {
@@ -155,8 +157,7 @@ impl Queue {
                     .into_iter()
                     .for_each(|first| state.buffer.put_back(first));
             }
-            Err(error) => {
-                state.stored(Err(&error));
+            Err(_) => {
                 state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
             }
         }
@@ -187,9 +188,10 @@ impl Queue {
         expired + damaged > 0
     }
 
-    /// A directory that was adopted is known to be drained when its end was read, which no counted message
-    /// leads to.
+    /// Gives back the room of what is delivered: others may need it, and this client may never write again. A directory
+    /// that was adopted is known to be drained when its end was read, which no counted message leads to.
     pub(super) fn tidy(&self, spool: &Spool) {
+        spool.let_go();
         // With no message asked for there is nothing to fail.
         let _ = spool.read(0, 0);
         if self.count_given_up(spool, &mut lock(&self.state)) {
@@ -207,12 +209,21 @@ impl Queue {
     }
 
     /// Takes over what a program that ended has left; whether there was one.
-    pub(super) fn adopt(&self, spool: &Spool) -> bool {
+    pub(super) fn adopt(&self, spool: &Spool, logger: &Logger) -> bool {
         let before = spool.counts();
-        if spool.adopt() == 0 {
+        let adopted = spool.adopt();
+        let after = spool.counts();
+        let frames = after.corrupt_frames - before.corrupt_frames;
+        if frames > 0 {
+            let bytes = after.corrupt_bytes - before.corrupt_bytes;
+            logger.log(
+                Level::Warning,
+                format_args!("The spool of a program that ended is damaged: {frames} messages are lost ({bytes} bytes)"),
+            );
+        }
+        if adopted == 0 {
             return false;
         }
-        let after = spool.counts();
         let mut state = lock(&self.state);
         let adopted = Load {
             messages: after.adopted - before.adopted,
@@ -252,9 +263,7 @@ impl Queue {
             drop(state);
             let result = self.spool.as_ref().map_or(Ok(()), Spool::sync);
             state = lock(&self.state);
-            if let Err(error) = result {
-                state.stored(Err(&error));
-            }
+            state.accessed(Access::Flush, result.as_ref().err());
             if finished {
                 return;
             }

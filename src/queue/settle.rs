@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::blame::{self, SUSPICIONS};
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
-use super::state::{Accused, Health, Rejection, State};
+use super::state::{Access, Accused, Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
 use crate::raw;
@@ -21,15 +21,15 @@ impl Queue {
         // Made without the lock, because a callback may call the library.
         let log = &logger.later();
         let outcome = self.judged(outcome, &batch);
-        let stored = match outcome {
+        let acknowledged = match outcome {
             // Without the lock: nobody else is to wait for the disk.
-            Outcome::Settled(_) => self.acknowledge(&batch),
-            _ => Ok(()),
+            Outcome::Settled(_) => Some(self.acknowledge(&batch)),
+            _ => None,
         };
         let mut state = lock(&self.state);
         state.in_flight = Load::default();
-        if let Err(error) = stored {
-            state.stored(Err(&error));
+        if let Some(acknowledged) = acknowledged {
+            state.accessed(Access::Acknowledge, acknowledged.as_ref().err());
         }
         let mut news = News::Answered;
         match outcome {

@@ -47,6 +47,15 @@ impl Counters {
     }
 }
 
+/// What is done with the spool.
+#[derive(Clone, Copy, Debug)]
+pub enum Access {
+    Append,
+    Read,
+    Acknowledge,
+    Flush,
+}
+
 /// How delivery is going.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
@@ -108,8 +117,9 @@ pub struct State {
     pub rejections: VecDeque<Rejection>,
     pub unreported: Unreported,
     pub endpoint: Arc<Endpoint>,
-    /// Whether the last access to the spool failed.
+    /// Whether the last access to the spool failed, of any kind, and a bit for each kind.
     pub storage_failed: bool,
+    failed_accesses: u8,
     /// How many messages of the spool cannot be read until then.
     pub unreadable: Option<(u64, Instant)>,
     /// The waits while the service lets nobody in.
@@ -170,6 +180,7 @@ impl State {
             unreported: Unreported::default(),
             endpoint,
             storage_failed: false,
+            failed_accesses: 0,
             unreadable: None,
             pause: BackOff::default(),
             largest_batch: None,
@@ -274,12 +285,15 @@ impl State {
         }
     }
 
-    /// Notes how an access to the spool went.
-    pub fn stored(&mut self, result: Result<(), &SpoolError>) {
-        self.storage_failed = result.is_err();
-        if let Err(error) = result {
+    /// Notes how an access to the spool went. It says nothing of other kinds: what can be written may not be readable.
+    pub fn accessed(&mut self, access: Access, failure: Option<&SpoolError>) {
+        let bit = 1 << access as u8;
+        self.failed_accesses &= !bit;
+        if let Some(error) = failure {
+            self.failed_accesses |= bit;
             self.last_error = Some(error.to_string());
         }
+        self.storage_failed = self.failed_accesses != 0;
     }
 
     pub fn remember(&mut self, rejection: Rejection) {
@@ -312,6 +326,27 @@ mod tests {
         let mut state = State::new(&QueueConfig::default(), endpoint);
         state.counters.accepted = 5;
         state
+    }
+
+    #[test]
+    fn a_failed_access_is_over_with_the_next_of_its_kind() {
+        let mut state = state("storage");
+        let reason = "it is";
+        let error = SpoolError::Full { reason };
+        let kinds = [
+            Access::Append,
+            Access::Read,
+            Access::Acknowledge,
+            Access::Flush,
+        ];
+        for kind in kinds {
+            state.accessed(kind, Some(&error));
+        }
+        for kind in kinds {
+            assert!(state.storage_failed);
+            state.accessed(kind, None);
+        }
+        assert!(!state.storage_failed);
     }
 
     #[test]

@@ -18,7 +18,7 @@ const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
         doc: Doc::new(
-            "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the last access to the spool failed) or `closed`.",
+            "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the spool could not be written, read, flushed or told what is delivered, the last time that was tried) or `closed`.",
         ),
         read: |state, _| json!(health(state)),
     },
@@ -63,6 +63,13 @@ const STATISTICS: &[Statistic] = &[
                 "damaged": state.counters.dropped_damaged,
             })
         },
+    },
+    Statistic {
+        name: "damaged_before",
+        doc: Doc::new(
+            "Messages that were found damaged in the spools of programs which ended, as far as they can be told apart: lost, and in none of the other counts.",
+        ),
+        read: |_, queue| json!(queue.damaged_before()),
     },
     Statistic {
         name: "on_disk",
@@ -152,6 +159,11 @@ fn health(state: &State) -> &'static str {
 }
 
 impl Queue {
+    fn damaged_before(&self) -> u64 {
+        let spool = self.spool.as_ref();
+        spool.map_or(0, |spool| spool.counts().corrupt_frames)
+    }
+
     /// All statistics at one moment.
     pub fn statistics(&self) -> Map<String, Value> {
         let state = lock(&self.state);

@@ -45,10 +45,14 @@ impl Delivery {
     /// Starts the thread of this queue.
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
-            queue.take_over();
-            while let Some(batch) = queue.next() {
+            queue.take_over(&self.logger);
+            while let Some(batch) = queue.next(&self.logger) {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
+            }
+            if let Some(spool) = &queue.spool {
+                // The host may keep a closed client for long.
+                spool.let_go();
             }
         };
         let started = thread::with_signals_blocked(|| {
@@ -99,7 +103,7 @@ impl Queue {
     }
 
     /// The next batch to send, waited for; `None` when the thread is to end.
-    fn next(&self) -> Option<Batch> {
+    fn next(&self, logger: &Logger) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
             if let Some((messages, bytes)) = state.buffer.spare_wanted() {
@@ -122,7 +126,7 @@ impl Queue {
             }
             if self.adoption_in(&state) == Some(Duration::ZERO) {
                 drop(state);
-                self.take_over();
+                self.take_over(logger);
                 state = lock(&self.state);
                 continue;
             }
@@ -204,12 +208,12 @@ impl Queue {
 
     /// Adopts what an ended program left: at the beginning, soon after it found something, and ever more
     /// seldom as long as it finds nothing.
-    fn take_over(&self) {
+    fn take_over(&self, logger: &Logger) {
         let Some(spool) = &self.spool else {
             return;
         };
         self.tidy(spool);
-        let adopted = self.adopt(spool);
+        let adopted = self.adopt(spool, logger);
         let mut state = lock(&self.state);
         let pause = if adopted {
             Duration::ZERO
@@ -218,13 +222,14 @@ impl Queue {
         };
         state.adoption_pause = pause.clamp(FIRST_ADOPTION_PAUSE, LONGEST_ADOPTION_PAUSE);
         state.adopt_at = Some(Instant::now() + state.adoption_pause);
-        state.draining_adopted = adopted;
+        // As long as something waits, it may be of what was adopted.
+        state.draining_adopted = adopted || (state.draining_adopted && has_waiting(&state));
     }
 
     /// How long until spools are looked for again, if they are at all.
     fn adoption_in(&self, state: &State) -> Option<Duration> {
         let at = state.adopt_at.filter(|_| !state.closed())?;
-        if state.draining_adopted && state.on_disk.messages + state.buffer.load().messages == 0 {
+        if state.draining_adopted && !has_waiting(state) {
             // What was adopted is delivered: there may be more.
             return Some(Duration::ZERO);
         }
@@ -241,5 +246,46 @@ impl Queue {
         state.counters.expired += expired;
         state.settled_in_order(expired);
         expired > 0
+    }
+}
+
+fn has_waiting(state: &State) -> bool {
+    state.on_disk.messages + state.buffer.load().messages > 0
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::asynchronous;
+    use crate::events::Events;
+    use crate::queue::Reporter;
+    use serde_json::json;
+
+    #[test]
+    fn the_end_of_what_was_adopted_is_waited_for_however_long_that_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = json!({"user_id": "u", "queue": {"spool_dir": folder.path().join("spool")}});
+        let config = Config::from_json(Some(&config.to_string())).unwrap();
+        let events = Events::new(asynchronous::limits(&config));
+        let (logger, reporter) = (
+            Logger::new(&config, events.clone()),
+            Reporter::new(&config, events),
+        );
+        let (url, fingerprint) = ("http://adopting.test", "0".repeat(32));
+        let queue = Queue::new(config.queue.clone(), url, fingerprint, reporter).unwrap();
+        let wait = || queue.adoption_in(&lock(&queue.state));
+        let mut state = lock(&queue.state);
+        state.adoption_pause = LONGEST_ADOPTION_PAUSE;
+        state.draining_adopted = true;
+        state.on_disk.messages = 1;
+        drop(state);
+        for _ in 0..3 {
+            queue.take_over(&logger);
+            assert_ne!(wait(), Some(Duration::ZERO));
+        }
+        lock(&queue.state).on_disk.messages = 0;
+        assert_eq!(wait(), Some(Duration::ZERO));
+        queue.take_over(&logger);
+        assert_ne!(wait(), Some(Duration::ZERO));
     }
 }

@@ -8,7 +8,7 @@ use mona::status::Status;
 use serde_json::json;
 use std::fs::File;
 use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -20,7 +20,8 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
         if path.is_dir() {
             contents.extend(files(&path));
         } else {
-            contents.push(std::fs::read(path).unwrap());
+            // Empty if it was removed meanwhile.
+            contents.push(std::fs::read(path).unwrap_or_default());
         }
     }
     contents
@@ -156,6 +157,29 @@ fn a_full_spool_refuses_calls_drains_and_takes_messages_again() {
     flush(&client);
 }
 
+#[test]
+fn clients_for_which_nothing_waits_leave_the_room_to_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    let config = durable_config_for(service.host(), folder.path(), json!({}));
+    let client = client(&config);
+    enqueue(&client, ids(10));
+    flush(&client);
+    wait_for_no_contents(folder.path());
+    enqueue(&client, ids(1));
+    assert_eq!(document(&client.close(-1))["undelivered"], 0);
+    wait_for_no_contents(folder.path());
+    assert_eq!(statistics(&client)["delivered"], 11);
+}
+
+fn wait_for_no_contents(folder: &Path) {
+    let start = Instant::now();
+    while !files(folder).iter().all(Vec::is_empty) {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::yield_now();
+    }
+}
+
 /// Flips a bit of each of these texts in the files below a folder.
 fn damage(folder: &Path, texts: &[String]) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -200,6 +224,69 @@ fn messages_that_the_disk_damages_are_counted_and_the_others_delivered() {
         let expected = 1 + names.len() - damaged.len();
         assert_eq!(service.taken().len(), expected, "{counts}");
     }
+}
+
+/// The only segment below a folder.
+fn segment(folder: &Path) -> PathBuf {
+    let mut folder = folder.join("spool");
+    while folder.is_dir() {
+        let mut entries = std::fs::read_dir(&folder)
+            .unwrap()
+            .map(|e| e.unwrap().path());
+        let wanted = |path: &PathBuf| path.is_dir() || path.extension().is_some_and(|e| e == "mq");
+        folder = entries.find(wanted).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_spool_that_can_be_read_again_is_well_though_nothing_is_enqueued() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    let client = client(&durable_config_for(
+        service.host(),
+        folder.path(),
+        json!({"linger_ms": 60_000}),
+    ));
+    enqueue(&client, ids(3));
+    let segment = segment(folder.path());
+    let away = segment.with_extension("away");
+    std::fs::rename(&segment, &away).unwrap();
+    client.flush(0);
+    wait_until(&client, |now| now["state"] == "storage_error");
+    std::fs::rename(&away, &segment).unwrap();
+    flush(&client);
+    assert_eq!(statistics(&client)["state"], "ok");
+}
+
+#[test]
+fn messages_damaged_between_two_runs_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Service::start();
+    // What lingers is not under way when the first client is closed.
+    let config = durable_config_for(service.host(), folder.path(), json!({"linger_ms": 60_000}));
+    let config = merged(config, json!({"log_events": "warning"}));
+    let first = client(&config);
+    enqueue(&first, ids(5));
+    first.close(0);
+    drop(first);
+    damage(folder.path(), &ids(5).skip(1).take(2).collect::<Vec<_>>());
+    let second = client(&config);
+    enqueue(&second, ["new".to_owned()]);
+    let counts = wait_until(&second, |now| now["recovered"] == 3);
+    assert_eq!(
+        (&counts["damaged_before"], &counts["accepted"]),
+        (&json!(2), &json!(4)),
+        "{counts}"
+    );
+    let record = "The spool of a program that ended is damaged: 2 messages are lost (";
+    let told = std::iter::from_fn(|| match second.poll(0) {
+        (_, answer) if answer.status == Status::Ok => Some(answer.document),
+        _ => None,
+    });
+    assert_eq!(told.filter(|event| event.contains(record)).count(), 1);
+    flush(&second);
+    assert_eq!(service.taken().len(), 4);
 }
 
 #[test]

@@ -208,13 +208,14 @@ impl Found {
 
     /// Zeros after the last frame are room that a crash left; anything else was a frame.
     fn tail(&mut self, file: &File, mut at: u64, length: u64) -> Result<()> {
-        self.corrupt_bytes += length.saturating_sub(at);
+        let rest = length.saturating_sub(at);
         let mut bytes = vec![0; 4096];
         while at < length {
             let read = read_at(file, &mut bytes, at)?;
             let part = bytes.get(..read).unwrap_or_default();
             if part.iter().any(|byte| *byte != 0) {
                 self.corrupt_frames += 1;
+                self.corrupt_bytes += rest;
                 break;
             }
             if read == 0 {

@@ -6,6 +6,7 @@ use crate::fork::{self, NotInherited};
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, mkdirat};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{UnlinkatFlags, geteuid, unlinkat};
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 /// An open file or directory, closed in a forked child: above all, the child must not hold its parent's lock.
 pub type File = NotInherited<fs::File>;
 
+pub const TOO_LARGE: &str = "this process may write no file as large (ulimit -f)";
 const PRIVATE_FILE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
 /// Opens `path`, creating what is missing of it (`durable`: for a loss of power too), and checks that only this user can
@@ -208,23 +210,51 @@ pub fn free_bytes(directory: &File) -> Result<u64> {
     Ok(blocks.saturating_mul(size))
 }
 
+/// What one file of this process may have (`ulimit -f`). It may change at any time.
+pub fn largest_file() -> u64 {
+    let limit = getrlimit(Resource::RLIMIT_FSIZE).map(|limits| limits.0);
+    // It has a sign on some systems.
+    #[allow(clippy::useless_conversion)]
+    u64::try_from(limit.unwrap_or(u64::MAX as _)).unwrap_or(u64::MAX)
+}
+
+/// The system ends a process that goes on beyond its limit, by a signal on the thread that wrote.
+fn check_size(length: u64) -> Result<()> {
+    match length > largest_file() {
+        true => Err(Errno::EFBIG.into()),
+        false => Ok(()),
+    }
+}
+
 /// Writes all of `bytes` at `offset`, in one call to the system unless that falls short.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
     #[cfg(test)]
     super::tests::faults::write(file, bytes, offset)?;
+    check_size(offset.saturating_add(bytes.len() as u64))?;
     file.write_all_at(bytes, offset)
 }
 
 /// Gives a new file `length` bytes of zeros that a full disk cannot take back.
 pub fn preallocate(file: &File, length: u64) -> Result<()> {
+    check_size(length)?;
+    loop {
+        match allocate(file, length) {
+            // A signal of the host's.
+            Err(Errno::EINTR) => {}
+            Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => break,
+            done => return Ok(done?),
+        }
+    }
+    file.write_all_at(&vec![0; length as usize], 0)
+}
+
+fn allocate(file: &File, length: u64) -> nix::Result<()> {
     #[cfg(test)]
     super::tests::faults::allocate(length)?;
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    match nix::fcntl::posix_fallocate(file, 0, length as _) {
-        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS) => {}
-        done => return Ok(done?),
-    }
-    file.write_all_at(&vec![0; length as usize], 0)
+    return nix::fcntl::posix_fallocate(file, 0, length as _);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    Err(Errno::ENOSYS)
 }
 
 pub fn sync_data(file: &File) -> Result<()> {
@@ -243,10 +273,11 @@ pub fn sync_directory(directory: &File) -> Result<()> {
     }
 }
 
-/// Whether the error says that there is no room.
-pub fn is_full(error: &Error) -> bool {
-    let full = [Errno::ENOSPC, Errno::EDQUOT, Errno::EFBIG].map(|errno| errno as i32);
-    error
-        .raw_os_error()
-        .is_some_and(|code| full.contains(&code))
+/// What the error says where it says that there is no room.
+pub fn full(error: &Error) -> Option<&'static str> {
+    match Errno::from_raw(error.raw_os_error()?) {
+        Errno::ENOSPC | Errno::EDQUOT => Some("the disk is full"),
+        Errno::EFBIG => Some(TOO_LARGE),
+        _ => None,
+    }
 }

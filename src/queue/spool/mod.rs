@@ -111,9 +111,7 @@ pub struct Counts {
     pub expired: u64,
     /// Messages that damage took from `messages`.
     pub lost: u64,
-    /// Damaged frames: those lost, and those found at adoption, which never were in `messages`.
+    /// Damaged frames that were found at adoption, and never were in `messages`.
     pub corrupt_frames: u64,
     pub corrupt_bytes: u64,
-    /// Bytes of all files under the root.
-    pub disk_bytes: u64,
 }

@@ -239,7 +239,13 @@ impl Place {
                 Some(segment) => {
                     self.number = segment.number;
                     let name = segment_name(segment.number);
-                    let file = disk::open_file(&self.store.directory, &name, false, false)?;
+                    let opened = disk::open_file(&self.store.directory, &name, false, false);
+                    if segment.retired.load(SeqCst) {
+                        // Removed meanwhile, by a call that looked for room.
+                        self.number = segment.number.saturating_add(1);
+                        return Ok(true);
+                    }
+                    let file = opened?;
                     let from = lock(&segment.state).read_to.max(HEADER);
                     let frames = Frames::new(file, segment.seal, from);
                     self.current.insert((segment, frames))

@@ -63,6 +63,11 @@ impl Segment {
             && self.visible.load(SeqCst) == self.written.load(SeqCst)
     }
 
+    /// Whether none of its messages waits for anything.
+    pub fn is_idle(&self) -> bool {
+        lock(&self.state).messages == 0 && self.undecided.load(SeqCst) == 0
+    }
+
     /// Whether nothing of it is needed any more.
     pub fn complete(&self) -> bool {
         let state = lock(&self.state);

@@ -149,7 +149,7 @@ impl Store {
     }
 
     /// Appends records of acknowledgement.
-    fn record(&self, segment: &Segment, ranges: &[(u64, u64)]) -> Result<()> {
+    pub fn record(&self, segment: &Segment, ranges: &[(u64, u64)]) -> Result<()> {
         if ranges.is_empty() {
             return Ok(());
         }
@@ -158,6 +158,10 @@ impl Store {
             bytes.extend(segment.seal.record(range.0 as u32, range.1 as u32));
         }
         let mut state = lock(&segment.state);
+        if segment.retired.load(SeqCst) {
+            // Removed meanwhile, by a call that looked for room. The file must not be made anew.
+            return Ok(());
+        }
         let file = disk::open_file(&self.directory, &ack_name(segment.number), true, true)?;
         let end = state.slot + bytes.len() as u64;
         disk::write_at(&file, &bytes, state.slot)?;
@@ -191,11 +195,7 @@ impl Store {
         let mut state = lock(&segment.state);
         let (messages, bytes) = (state.messages, state.bytes);
         self.settle(&mut state, messages, bytes);
-        let mut counts = lock(&self.shared.counts);
-        counts.lost += messages;
-        counts.corrupt_frames += messages;
-        counts.corrupt_bytes += bytes;
-        drop(counts);
+        lock(&self.shared.counts).lost += messages;
         let length = segment.written.load(SeqCst);
         self.shared.use_bytes(0, length + state.ack_bytes);
         self.remove(segment.number)

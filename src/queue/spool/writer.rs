@@ -119,7 +119,13 @@ impl Spool {
         if messages.is_empty() {
             return Ok(());
         }
-        let appended = self.write(&mut lock(&self.writer), messages)?;
+        let mut appended = self.write(&mut lock(&self.writer), messages);
+        if matches!(appended, Err(SpoolError::Full { .. })) && self.let_go() {
+            // The reader has one of their files open, which keeps its room on the disk. Nothing asked for, nothing fails.
+            let _ = self.read(0, 0);
+            appended = self.write(&mut lock(&self.writer), messages);
+        }
+        let appended = appended?;
         if self.options.sync == Sync::Always {
             let segment = &appended.active.segment;
             let flushed = self.flush_until(&appended.active, appended.end);
@@ -204,22 +210,28 @@ impl Spool {
     /// Takes a failed write back, so that no part of a refused call is ever delivered.
     fn discard(&self, writer: &mut Writer, active: &Active, length: u64, error: &Error) {
         let restored = active.file.set_len(length);
-        if restored.is_err() || !disk::is_full(error) {
+        if restored.is_err() || disk::full(error).is_none() {
             self.seal(writer);
         }
     }
 
     /// The segment that takes `length` more bytes, if the limits allow them.
     fn active(&self, writer: &mut Writer, length: u64) -> Result<Active, SpoolError> {
+        let largest = disk::largest_file();
+        let segment_bytes = self.options.segment_bytes.min(largest);
         if let Some(active) = &writer.active {
             let written = active.segment.written.load(SeqCst);
-            if written == HEADER || written + length <= self.options.segment_bytes {
+            if written == HEADER || written + length <= segment_bytes {
                 let active = active.clone();
                 self.check_room(writer, length, false)?;
                 return Ok(active);
             }
         }
-        let ack_bytes = (self.options.segment_bytes / 64).clamp(1024, ACK_BYTES);
+        if HEADER + length > largest {
+            let reason = disk::TOO_LARGE;
+            return Err(SpoolError::Full { reason });
+        }
+        let ack_bytes = (segment_bytes / 64).clamp(1024, ACK_BYTES);
         self.check_room(writer, HEADER + ack_bytes + length, true)?;
         self.seal(writer);
         let number = writer.number;
@@ -241,6 +253,26 @@ impl Spool {
                 writer.unsynced.push(active);
             }
         }
+    }
+
+    /// Removes own segments in which nothing waits, the one that is being written too; whether there were any. As long as
+    /// each instance kept that one, all of them together could hold the whole room, and none ever get on.
+    pub fn let_go(&self) -> bool {
+        if self.is_forked() {
+            return false;
+        }
+        // As long as it is held, nothing begins to wait.
+        let mut writer = lock(&self.writer);
+        if let Some(active) = writer.active.take_if(|active| active.segment.is_idle()) {
+            active.segment.sealed.store(true, SeqCst);
+        }
+        let mut segments: Vec<_> = lock(&self.store.segments).values().cloned().collect();
+        segments.retain(|segment| segment.sealed.load(SeqCst) && segment.is_idle());
+        for segment in &segments {
+            // What cannot be removed now is removed by the next run.
+            let _ = self.store.retire(segment);
+        }
+        !segments.is_empty()
     }
 
     fn check_room(&self, writer: &mut Writer, bytes: u64, begins: bool) -> Result<(), SpoolError> {
@@ -268,12 +300,7 @@ impl Spool {
     }
 
     pub fn counts(&self) -> Counts {
-        let counts = *lock(&self.shared.counts);
-        let disk_bytes = self.shared.used.load(SeqCst);
-        Counts {
-            disk_bytes,
-            ..counts
-        }
+        *lock(&self.shared.counts)
     }
 }
 
@@ -284,12 +311,10 @@ impl Drop for Spool {
             return;
         }
         self.seal(&mut lock(&self.writer));
-        let segments: Vec<_> = lock(&self.store.segments).values().cloned().collect();
-        for segment in segments {
-            if lock(&segment.state).messages == 0 {
-                // What cannot be removed now is removed by the next run.
-                let _ = self.store.retire(&segment);
-            }
+        self.let_go();
+        if self.options.sync == Sync::Interval {
+            // What was appended after the last flush; nobody is left to be told of a failure.
+            let _ = self.sync();
         }
         let _ = self.store.remove_if_empty();
     }
@@ -309,10 +334,8 @@ pub(super) fn storage(operation: &'static str, error: &Error) -> SpoolError {
 }
 
 fn failure(operation: &'static str, error: &Error) -> SpoolError {
-    match disk::is_full(error) {
-        true => SpoolError::Full {
-            reason: "the disk is full",
-        },
-        false => storage(operation, error),
+    match disk::full(error) {
+        Some(reason) => SpoolError::Full { reason },
+        None => storage(operation, error),
     }
 }

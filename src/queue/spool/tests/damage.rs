@@ -158,7 +158,7 @@ fn a_tail_of_zeros_or_noise_is_passed_over() {
         let (found, counts) = delivered(&changed);
         assert_eq!(found, expected(0..MESSAGES));
         assert_eq!((counts.corrupt_frames, counts.lost), (3 * frames, 0));
-        assert_eq!(counts.corrupt_bytes, 15_000);
+        assert_eq!(counts.corrupt_bytes, frames * 15_000);
     }
 }
 
@@ -181,7 +181,6 @@ fn damage_is_passed_over_while_the_file_is_being_written_too() {
     assert_eq!(spool.read(99, usize::MAX).unwrap().len(), 1);
     let counts = spool.counts();
     assert_eq!((counts.messages, counts.lost), (1, 1));
-    assert_eq!(counts.corrupt_frames, 1);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 thread_local! {
     static ROOM: Cell<Option<u64>> = const { Cell::new(None) };
     static WRITE: Cell<Option<Errno>> = const { Cell::new(None) };
+    static ALLOCATION: Cell<Option<Errno>> = const { Cell::new(None) };
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
     static SYNC_DIRECTORY: Cell<Option<Errno>> = const { Cell::new(None) };
@@ -75,14 +76,22 @@ pub fn write(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
     Err(Error::from(Errno::ENOSPC))
 }
 
-pub fn allocate(bytes: u64) -> Result<()> {
+/// The next allocation fails.
+pub fn fail_allocation(errno: Errno) {
+    ALLOCATION.set(Some(errno));
+}
+
+pub fn allocate(bytes: u64) -> nix::Result<()> {
+    if let Some(errno) = ALLOCATION.take() {
+        return Err(errno);
+    }
     match ROOM.get() {
         None => Ok(()),
         Some(room) if bytes <= room => {
             ROOM.set(Some(room - bytes));
             Ok(())
         }
-        Some(_) => Err(Errno::ENOSPC.into()),
+        Some(_) => Err(Errno::ENOSPC),
     }
 }
 

@@ -36,6 +36,18 @@ fn a_message_whose_directory_could_not_be_flushed_is_never_delivered() {
     assert_eq!(spool.counts().messages, 0);
 }
 
+#[test]
+fn what_was_appended_last_is_flushed_at_the_end() {
+    for (sync, is_flushed) in [(Sync::Interval, true), (Sync::Os, false)] {
+        let root = TempDir::new().unwrap();
+        let spool = with(sync, root.path());
+        append(&spool, 0..1);
+        faults::fail_sync(Errno::EIO);
+        drop(spool);
+        assert_eq!(faults::sync().is_ok(), is_flushed);
+    }
+}
+
 /// While a message is written and its flush has yet to come. Then the call that appended it goes on.
 fn before_its_flush(spool: &Spool, then: impl FnOnce()) -> Result<(), SpoolError> {
     scope(|scope| {

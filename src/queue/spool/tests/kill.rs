@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::process::{Child, Command, Stdio};
 
 const CHILD: &str = "MONA_TEST_SPOOL_CHILD";
+const LIMITED_CHILD: &str = "MONA_TEST_SPOOL_LIMITED_CHILD";
 const THREADS: u64 = 2;
 
 fn writing(root: &Path) -> Options {
@@ -43,6 +44,48 @@ fn child() {
             });
         }
     });
+}
+
+/// Not a test of its own: the system ends this process where it writes more to a file than it may.
+#[test]
+fn limited_child() {
+    use nix::sys::resource::{Resource::RLIMIT_FSIZE, getrlimit, setrlimit};
+    let Some(root) = std::env::var_os(LIMITED_CHILD) else {
+        return;
+    };
+    let root = Path::new(&root);
+    let limit = |bytes| setrlimit(RLIMIT_FSIZE, bytes, getrlimit(RLIMIT_FSIZE).unwrap().1).unwrap();
+    let spool = open(options(root));
+    append(&spool, 0..400);
+    let batch = tickets(&spool.read(400, usize::MAX).unwrap());
+    for ticket in batch[..200].chunks(1) {
+        spool.acknowledge(ticket).unwrap();
+    }
+    limit(2000);
+    // Lost, and sent again, are acknowledgements that find no place.
+    assert!(spool.acknowledge(&batch[200..201]).is_err());
+    append(&spool, 400..500);
+    for size in [2000, 1 << 20] {
+        let error = spool.append(&[&vec![b'x'; size]]);
+        let reason = "this process may write no file as large (ulimit -f)";
+        assert_eq!(error, Err(SpoolError::Full { reason }));
+    }
+    limit(100);
+    assert!(spool.append(&[text(500).as_bytes()]).is_err());
+    drop(spool);
+    limit(getrlimit(RLIMIT_FSIZE).unwrap().1);
+    assert_eq!(drain(&open(options(root))), expected(200..500));
+}
+
+#[test]
+fn a_limit_of_the_size_of_files_refuses_messages_and_ends_no_process() {
+    let root = TempDir::new().unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "queue::spool::tests::kill::limited_child"])
+        .env(LIMITED_CHILD, root.path())
+        .output()
+        .unwrap();
+    assert!(child.status.success(), "{child:?}");
 }
 
 fn append_one(spool: &Spool, thread: u64, number: u64) {

@@ -53,6 +53,73 @@ fn the_cap_includes_the_other_directories_of_the_root() {
 }
 
 #[test]
+fn a_spool_full_of_what_was_delivered_takes_messages_again() {
+    let root = TempDir::new().unwrap();
+    let spools = [0, 1].map(|_| {
+        let spool = open(Options {
+            max_bytes: 2 * (64 + 64 * 1024 + 10 * 48),
+            ..options(root.path())
+        });
+        append(&spool, 0..10);
+        spool
+    });
+    full(spools[1].append(&[b"x"]));
+    for spool in &spools {
+        assert_eq!(drain(spool), expected(0..10));
+    }
+    append(&spools[1], 10..11);
+    assert_eq!(drain(&spools[1]), expected(10..11));
+}
+
+#[test]
+fn an_instance_for_which_nothing_waits_leaves_all_room_to_others() {
+    for sync in [Sync::Os, Sync::Interval, Sync::Always] {
+        let root = TempDir::new().unwrap();
+        let spool = open(Options {
+            sync,
+            ..small(root.path())
+        });
+        append(&spool, 0..5);
+        assert!(!spool.let_go());
+        let batch = spool.read(99, usize::MAX).unwrap();
+        spool.acknowledge(&tickets(&batch)).unwrap();
+        assert!(spool.let_go());
+        assert_eq!(size(root.path()), 0);
+        append(&spool, 5..7);
+        assert_eq!(drain(&spool), expected(5..7));
+        assert_eq!(spool.counts().lost, 0);
+    }
+}
+
+#[test]
+fn a_segment_may_be_removed_while_it_is_acknowledged_or_read() {
+    let root = TempDir::new().unwrap();
+    let spool = open(small(root.path()));
+    append(&spool, 0..1);
+    let segment = spool.store.segment_from(0, |_| true).unwrap();
+    spool.store.withdraw(&segment, 1, text(0).len() as u64);
+    assert!(spool.let_go());
+    // As a thread has it that found it just before.
+    spool.store.record(&segment, &[(64, 112)]).unwrap();
+    assert_eq!(size(root.path()), 0);
+    lock(&spool.store.segments).insert(0, segment.clone());
+    append(&spool, 1..2);
+    assert_eq!(texts(&spool.read(9, usize::MAX).unwrap()), expected(1..2));
+    assert!(spool.read(9, usize::MAX).unwrap().is_empty());
+}
+
+#[test]
+fn a_disk_full_of_what_was_delivered_takes_messages_again() {
+    let root = TempDir::new().unwrap();
+    let spool = open(options(root.path()));
+    append(&spool, 0..2);
+    assert_eq!(drain(&spool), expected(0..2));
+    faults::fail_write(Errno::ENOSPC);
+    append(&spool, 2..4);
+    assert_eq!(drain(&spool), expected(2..4));
+}
+
+#[test]
 fn the_file_system_keeps_the_bytes_it_was_promised() {
     let root = left_behind(|spool| append(spool, 0..2));
     let spool = open(Options {
@@ -273,6 +340,17 @@ fn a_segment_goes_on_after_a_full_disk_and_ends_with_a_failing_one() {
         assert!(spool.append(&[b"x"]).is_err());
         append(&spool, 1..2);
         assert_eq!(paths(root.path(), ".mq").len(), segments, "{errno}");
+    }
+}
+
+#[test]
+fn room_for_acknowledgements_is_found_in_spite_of_signals_and_without_allocation() {
+    for errno in [Errno::EINTR, Errno::EOPNOTSUPP] {
+        let root = TempDir::new().unwrap();
+        let spool = open(small(root.path()));
+        faults::fail_allocation(errno);
+        append(&spool, 0..1);
+        assert_eq!(size(root.path()), 64 + 48 + 1024, "{errno}");
     }
 }
 
