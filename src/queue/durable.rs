@@ -68,7 +68,8 @@ impl Queue {
             state = lock(&self.state);
             state.appending -= new.messages;
             if appended.is_err() {
-                state.unappended += new.messages;
+                // A flush may have waited for these messages.
+                self.progress.notify_all();
             }
             match appended {
                 Ok(()) => break,
@@ -81,7 +82,11 @@ impl Queue {
                         state.last_error = Some(format!("The spool is full: {reason}"));
                         return Err(Error::QueueFull);
                     }
-                    if state.counters.settled() == settled {
+                    // What else wakes it makes no room; and calls that try again each time that one fails wake each other for ever.
+                    while state.counters.settled() == settled
+                        && !state.closed()
+                        && !deadline.passed()
+                    {
                         state = wait(&self.progress, state, deadline);
                     }
                     if state.closed() {
@@ -279,5 +284,61 @@ impl Queue {
         if before == 0 || (before < SYNC_BYTES && state.unflushed >= SYNC_BYTES) {
             self.unflushed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::queue::settle::tests::queue;
+    use serde_json::json;
+    use std::sync::mpsc;
+
+    /// Longer than any machine takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A queue whose spool is small, and whose thread delivers nothing.
+    fn small_spool(folder: &std::path::Path) -> Arc<Queue> {
+        let keys =
+            json!({"spool_dir": folder, "spool_max_bytes": 65536, "spool_keep_free_bytes": 0});
+        let config = json!({"user_id": "u", "queue": keys}).to_string();
+        queue(&Config::from_json(Some(&config)).unwrap()).0
+    }
+
+    fn accept(queue: &Arc<Queue>, bytes: usize) -> Result<(), Error> {
+        let message = vec![b'1'; bytes];
+        let idle = |_| Ok(std::thread::spawn(|| ()));
+        queue.accept([&message[..]].into_iter(), Load::weighing(1, bytes), idle)
+    }
+
+    #[test]
+    fn calls_that_fail_bring_no_flush_nearer_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        while accept(&queue, 1000).is_ok() {}
+        let mark = lock(&queue.state).mark();
+        let accepted = lock(&queue.state).counters.accepted;
+        for _ in 0..accepted {
+            assert!(accept(&queue, 1000).is_err());
+        }
+        assert_eq!(lock(&queue.state).pending(mark), accepted);
+    }
+
+    #[test]
+    fn a_call_that_fails_wakes_a_flush_that_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        lock(&queue.state).appending = 1;
+        let (flushed, ended) = mpsc::channel();
+        let flushing = queue.clone();
+        std::thread::spawn(move || flushed.send(flushing.flush(Deadline::default())));
+        // With the lock given away again, it waits.
+        while lock(&queue.state).flush_to.is_none() {
+            std::thread::yield_now();
+        }
+        lock(&queue.state).appending = 0;
+        assert!(accept(&queue, 100_000).is_err());
+        assert_eq!(ended.recv_timeout(PATIENCE), Ok(0));
     }
 }

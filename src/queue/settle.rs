@@ -206,7 +206,7 @@ pub(super) fn context_id(message: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::asynchronous;
     use crate::config::Config;
@@ -217,14 +217,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::SystemTime;
 
-    fn queue(config: &Config) -> (Arc<Queue>, Logger) {
+    pub fn queue(config: &Config) -> (Arc<Queue>, Logger) {
         let events = Events::new(asynchronous::limits(config));
         let logger = Logger::new(config, events.clone());
         let reporter = Reporter::new(config, events);
         // An endpoint that no other queue has.
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let url = format!("http://{}.test", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let queue = Queue::new(config.queue.clone(), &url, String::new(), reporter);
+        let queue = Queue::new(config.queue.clone(), &url, "0".repeat(32), reporter);
         (queue.unwrap(), logger)
     }
 

@@ -91,7 +91,6 @@ pub struct Rejection {
 pub struct Mark {
     messages: u64,
     recovered: u64,
-    unappended: u64,
 }
 
 pub struct State {
@@ -127,9 +126,8 @@ pub struct State {
     /// Messages that were settled before others that are older, and how many those are at most.
     ahead: u64,
     behind: u64,
-    /// Messages that are being written to the spool, and how many could not be.
+    /// Messages that are being written to the spool.
     pub appending: u64,
-    pub unappended: u64,
     /// Send without lingering until this point is reached.
     pub flush_to: Option<Mark>,
     /// Whether the last call found no room.
@@ -179,7 +177,6 @@ impl State {
             ahead: 0,
             behind: 0,
             appending: 0,
-            unappended: 0,
             flush_to: None,
             full: false,
             started: false,
@@ -211,7 +208,6 @@ impl State {
             // What is being written may come to lie before what was accepted.
             messages: self.counters.accepted + self.appending,
             recovered: self.counters.recovered,
-            unappended: self.unappended,
         }
     }
 
@@ -230,13 +226,12 @@ impl State {
     }
 
     /// How many messages are to be settled before that point is reached; some too many while messages are settled out of
-    /// order.
+    /// order, and where what was being written could not be.
     pub fn pending(&self, mark: Mark) -> u64 {
         // What was recovered since is older, and comes first.
         let recovered = self.counters.recovered.saturating_sub(mark.recovered);
-        let gone = self.unappended.saturating_sub(mark.unappended);
         let in_order = self.counters.settled().saturating_sub(self.ahead);
-        let pending = (mark.messages + recovered).saturating_sub(in_order + gone);
+        let pending = (mark.messages + recovered).saturating_sub(in_order);
         let all = (self.counters.accepted + self.appending).saturating_sub(self.counters.settled());
         let pending = pending.min(all);
         // What cannot be read was passed over.
@@ -338,7 +333,7 @@ mod tests {
         let mark = state.mark();
         state.counters.delivered = 5;
         assert_eq!(state.pending(mark), 3);
-        state.unappended = 3;
+        state.appending = 0;
         assert_eq!(state.pending(mark), 0);
     }
 
