@@ -73,6 +73,10 @@ impl Queue {
             }
             match appended {
                 Ok(()) => break,
+                Err(SpoolError::Full { .. }) if new.bytes > self.config.spool_max_bytes.into() => {
+                    state.counters.refused += new.messages;
+                    return Err(Error::LargerThanQueue);
+                }
                 Err(SpoolError::Full { reason }) => {
                     let patience = || Deadline::after(Some(self.patience_ms()));
                     let deadline = *deadline.get_or_insert_with(patience);
@@ -300,8 +304,7 @@ mod tests {
 
     /// A queue whose spool is small, and whose thread delivers nothing.
     fn small_spool(folder: &std::path::Path) -> Arc<Queue> {
-        let keys =
-            json!({"spool_dir": folder, "spool_max_bytes": 65536, "spool_keep_free_bytes": 0});
+        let keys = json!({"spool_dir": folder, "spool_max_bytes": 65536, "spool_keep_free_bytes": 0, "linger_ms": 3_600_000});
         let config = json!({"user_id": "u", "queue": keys}).to_string();
         queue(&Config::from_json(Some(&config)).unwrap()).0
     }
@@ -340,5 +343,14 @@ mod tests {
         lock(&queue.state).appending = 0;
         assert!(accept(&queue, 100_000).is_err());
         assert_eq!(ended.recv_timeout(PATIENCE), Ok(0));
+    }
+
+    #[test]
+    fn a_call_larger_than_the_spool_is_refused_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        let result = accept(&queue, 65536);
+        assert!(matches!(result, Err(Error::LargerThanQueue)), "{result:?}");
+        assert_eq!(lock(&queue.state).counters.refused, 1);
     }
 }
