@@ -35,7 +35,7 @@ pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, wait};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, must_not_wait, wait};
 use buffer::Load;
 use endpoint::Endpoint;
 use spool::Spool;
@@ -237,7 +237,8 @@ impl Queue {
     /// How long a call waits for room.
     fn patience_ms(&self) -> u64 {
         match self.config.overflow {
-            Overflow::Block => u64::from(self.config.block_ms),
+            // A callback may run on the very thread that makes room.
+            Overflow::Block if !must_not_wait() => u64::from(self.config.block_ms),
             _ => 0,
         }
     }
@@ -312,4 +313,19 @@ fn join(thread: JoinHandle<()>, deadline: Deadline) {
     }
     // Its panic would be nobody's concern any more.
     let _ = thread.join();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settle::tests::queue;
+    use crate::config::Config;
+    use crate::sync::without_waiting;
+
+    #[test]
+    fn a_call_from_within_a_callback_waits_for_no_room() {
+        let config = r#"{"user_id": "u", "queue": {"overflow": "block", "block_ms": 60000}}"#;
+        let (queue, _) = queue(&Config::from_json(Some(config)).unwrap());
+        assert_eq!(queue.patience_ms(), 60_000);
+        without_waiting(|| assert_eq!(queue.patience_ms(), 0));
+    }
 }
