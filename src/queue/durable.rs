@@ -78,6 +78,7 @@ impl Queue {
                     return Err(Error::LargerThanQueue);
                 }
                 Err(SpoolError::Full { reason }) => {
+                    self.end_lingering(&mut state);
                     let patience = || Deadline::after(Some(self.patience_ms()));
                     let deadline = *deadline.get_or_insert_with(patience);
                     if deadline.passed() {
@@ -124,7 +125,9 @@ impl Queue {
     /// Whether what waits in the spool makes a batch by itself.
     pub(super) fn ripe_on_disk(&self, load: Load) -> bool {
         let full = |part: u64, most: u32| part >= u64::from(full_from(most));
-        full(load.messages, self.config.batch_messages) || full(load.bytes, self.config.batch_bytes)
+        // Files take more than what is in them.
+        let most_bytes = self.config.batch_bytes.min(self.config.spool_max_bytes / 2);
+        full(load.messages, self.config.batch_messages) || full(load.bytes, most_bytes)
     }
 
     /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message

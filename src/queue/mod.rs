@@ -207,6 +207,7 @@ impl Queue {
             {
                 continue;
             }
+            self.end_lingering(&mut state);
             let patience = || Deadline::after(Some(self.patience_ms()));
             let deadline = *deadline.get_or_insert_with(patience);
             if deadline.passed() {
@@ -215,6 +216,14 @@ impl Queue {
                 return Err(Error::QueueFull);
             }
             state = wait(&self.progress, state, deadline);
+        }
+    }
+
+    /// Somebody needs the room of what waits.
+    fn end_lingering(&self, state: &mut State) {
+        if !state.flushing() {
+            state.flush_to = Some(state.mark());
+            self.work.notify_one();
         }
     }
 

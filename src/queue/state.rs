@@ -154,7 +154,11 @@ pub struct State {
 impl State {
     pub fn new(config: &QueueConfig, endpoint: Arc<Endpoint>) -> Self {
         State {
-            buffer: Buffer::new(config.batch_messages, config.batch_bytes),
+            // A batch that is never full would linger in a queue that is.
+            buffer: Buffer::new(
+                config.batch_messages.min(config.max_messages),
+                config.batch_bytes.min(config.max_bytes),
+            ),
             in_flight: Load::default(),
             on_disk: Load::default(),
             on_disk_since_ms: 0,
