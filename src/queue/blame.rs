@@ -4,7 +4,6 @@
 use super::batch::Batch;
 use super::settle::context_id;
 use super::state::{Accused, Oversized, State};
-use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::OnceLock;
 
@@ -19,24 +18,23 @@ pub fn acquit(state: &mut State, batch: &Batch) {
         0 => 0,
         _ => SUSPICIONS - 1,
     };
-    let waits = |message| {
-        state
-            .buffer
-            .first()
-            .is_some_and(|first| hash(first) == message)
+    state.accusations = 0;
+    state.accused = match state.accused {
+        Accused::Overtaken(message) | Accused::Tried(message) if message != hash(batch) => {
+            Accused::Tried(message)
+        }
+        _ => Accused::Nobody,
     };
-    match state.accused {
-        Accused::Overtaken(message) | Accused::Tried(message)
-            if message != hash(batch) && waits(message) =>
-        {
-            state.accused = Accused::Tried(message);
-            state.settled_ahead(batch.len() as u64, 1);
-        }
-        _ => {
-            state.accused = Accused::Nobody;
-            state.settled_in_order(batch.len() as u64);
-        }
+    state.settled_in_order(batch.len() as u64);
+}
+
+/// Suspects a message that the service failed at alone, after that one.
+pub fn accuse(state: &mut State, batch: &Batch, before: Accused) {
+    let accused = Accused::Stopped(hash(batch));
+    if accused != before {
+        state.accusations += 1;
     }
+    state.accused = accused;
 }
 
 /// Notes that a batch is too large, or one of its messages.
@@ -73,23 +71,17 @@ pub fn learn(state: &mut State, batch: &Batch) {
     }
 }
 
-/// Has another batch go before an accused message, so that the service shows whether it works. Messages of the same
-/// context stay in their order.
+/// Has others go before an accused message, so that the service shows whether it works: each time that it fails at those, too,
+/// others than before. Messages of the same context stay in their order.
 pub fn overtake(state: &mut State) {
+    let skip = state.accusations.saturating_sub(1);
+    let more = state.more_to_read();
     if let Accused::Stopped(message) = state.accused
-        && state.buffer.overtake(no_context_in_common)
+        && let Some((ahead, of)) = state.buffer.overtake(skip, more, context_id)
     {
         state.accused = Accused::Overtaken(message);
+        state.overtook(ahead as u64, of as u64);
     }
-}
-
-fn no_context_in_common(batch: &Batch, other: &Batch) -> bool {
-    let contexts = |batch: &Batch| -> HashSet<_> {
-        (0..batch.len())
-            .map(|index| context_id(batch.message(index)))
-            .collect()
-    };
-    contexts(batch).is_disjoint(&contexts(other))
 }
 
 /// Tells the first message of a batch from others, in this process.

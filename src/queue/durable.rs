@@ -131,7 +131,7 @@ impl Queue {
     }
 
     /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message
-    /// is in memory but perhaps one that is accused, which stays the first.
+    /// is in memory but perhaps one that is accused, with others of its context.
     pub(super) fn fill(&self, spool: &Spool) {
         let counted = lock(&self.state).on_disk.messages;
         // What is appended but not counted yet is left for the next time.
@@ -161,11 +161,7 @@ impl Queue {
                 }
                 state.on_disk_since_ms = self.now_ms();
                 state.unreadable = None;
-                let accused = state.buffer.take();
-                state.buffer.put_back(batch);
-                accused
-                    .into_iter()
-                    .for_each(|first| state.buffer.put_back(first));
+                state.buffer.append(batch);
             }
             Err(error) => {
                 state.stored(Err(&error));
@@ -349,11 +345,35 @@ mod tests {
     }
 
     #[test]
-    fn a_call_larger_than_the_spool_is_refused_for_good() {
+    fn a_call_larger_than_all_files_may_be_is_refused_for_good() {
         let folder = tempfile::tempdir().unwrap();
         let queue = small_spool(folder.path());
         let result = accept(&queue, 65536);
         assert!(matches!(result, Err(Error::LargerThanQueue)), "{result:?}");
         assert_eq!(lock(&queue.state).counters.refused, 1);
+    }
+
+    #[test]
+    fn what_was_read_into_memory_expires_there_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        accept(&queue, 10).unwrap();
+        accept(&queue, 10).unwrap();
+        let spool = queue.spool.as_ref().unwrap();
+        let messages = spool.read(2, 1000).unwrap();
+        let mut state = lock(&queue.state);
+        let old_ms = queue.now_ms().wrapping_sub(73 * 3_600_000);
+        for (message, at_ms) in messages.iter().zip([old_ms, queue.now_ms()]) {
+            let mut batch = Batch::default();
+            batch.push_kept(&message.payload, at_ms, message.ticket);
+            state.on_disk.subtract(Load::of(&batch));
+            state.buffer.append(batch);
+        }
+        let state = queue.expire(state);
+        assert_eq!(
+            (state.counters.expired, state.buffer.load().messages),
+            (1, 1)
+        );
+        assert_eq!(spool.counts().messages, 1);
     }
 }

@@ -182,6 +182,10 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
     state.health = Health::BackingOff;
     state.counters.retries += 1;
     state.suspicions = if suspicious { state.suspicions + 1 } else { 0 };
+    if !suspicious {
+        state.accusations = 0;
+    }
+    let before = state.accused;
     state.accused = Accused::Nobody;
     let suspected = state.suspicions >= SUSPICIONS;
     if suspected && batch.len() > 1 {
@@ -190,7 +194,7 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
         return;
     }
     if suspected {
-        state.accused = Accused::Stopped(blame::hash(&batch));
+        blame::accuse(&mut *state, &batch, before);
     }
     state.buffer.put_back(batch);
     blame::overtake(state);
@@ -274,13 +278,16 @@ pub(super) mod tests {
         let (queue, logger) = queue(&Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap());
         let accused = batch();
         let mut other = Batch::default();
-        other.push(b"[]", 0);
+        other.push(br#"{"contextId": "other"}"#, 0);
         let mut state = lock(&queue.state);
         state.counters.accepted = 1;
         let mark = state.mark();
         state.counters.accepted = 2;
-        state.accused = Accused::Overtaken(blame::hash(&accused));
-        state.buffer.put_back(accused);
+        state.accused = Accused::Stopped(blame::hash(&accused));
+        state.buffer.append(accused);
+        state.buffer.append(other);
+        blame::overtake(&mut state);
+        let other = state.buffer.take().unwrap();
         drop(state);
         queue.settle(other, Outcome::Settled(Vec::new()), &logger);
         let mut state = lock(&queue.state);

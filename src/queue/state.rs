@@ -123,6 +123,10 @@ pub struct State {
     /// How many messages are left of a batch that was divided for that.
     pub suspects: u64,
     pub accused: Accused,
+    /// How many were accused in a row, without a success.
+    pub accusations: u32,
+    /// How many of the first messages in the queue overtook older ones.
+    overtaking: u64,
     /// Messages that were settled before others that are older, and how many those are at most.
     ahead: u64,
     behind: u64,
@@ -178,6 +182,8 @@ impl State {
             suspicions: 0,
             suspects: 0,
             accused: Accused::Nobody,
+            accusations: 0,
+            overtaking: 0,
             ahead: 0,
             behind: 0,
             appending: 0,
@@ -215,9 +221,18 @@ impl State {
         }
     }
 
-    /// The oldest messages were settled.
+    /// The first so many messages of the queue come before so many older ones.
+    pub fn overtook(&mut self, count: u64, of: u64) {
+        self.overtaking += count;
+        self.behind = self.behind.max(of);
+    }
+
+    /// The first messages of the queue were settled.
     pub fn settled_in_order(&mut self, count: u64) {
-        self.behind = self.behind.saturating_sub(count);
+        let ahead = count.min(self.overtaking);
+        self.overtaking -= ahead;
+        self.ahead += ahead;
+        self.behind = self.behind.saturating_sub(count - ahead);
         if self.behind == 0 {
             self.ahead = 0;
         }
@@ -261,13 +276,15 @@ impl State {
         (on_disk.saturating_sub(messages), Some(left))
     }
 
-    /// Whether messages of the spool are to be read: none is in memory, or one that is accused, and nobody to overtake it.
+    /// Whether messages of the spool are to be read: none is in memory, or too few that may overtake one that is accused.
     pub fn wants_more(&self) -> bool {
-        match self.buffer.load().messages {
-            0 => true,
-            1 => matches!(self.accused, Accused::Stopped(_)) && self.readable().0 > 0,
-            _ => false,
-        }
+        let stopped = matches!(self.accused, Accused::Stopped(_));
+        self.buffer.load().messages == 0 || stopped && self.more_to_read()
+    }
+
+    /// Whether more messages of the spool can be read beside those in memory.
+    pub fn more_to_read(&self) -> bool {
+        self.readable().0 > 0 && self.buffer.looks_further()
     }
 
     /// Notes how an access to the spool went.

@@ -13,7 +13,7 @@ use crate::factors::Factors;
 use crate::log::Logger;
 use crate::message::Envelope;
 use crate::services::{Caller, OlderPaths};
-use crate::sync::{Deadline, lock};
+use crate::sync::{Deadline, MutexGuard, lock};
 use crate::thread;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -108,9 +108,7 @@ impl Queue {
                 state = lock(&self.state);
                 state.buffer.provide(spare);
             }
-            if self.expire(&mut state) {
-                self.progress.notify_all();
-            }
+            state = self.expire(state);
             self.report(&mut state);
             if self.over(&mut state) {
                 state.finish();
@@ -236,15 +234,29 @@ impl Queue {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives up what has become too old; whether there was any.
-    fn expire(&self, state: &mut State) -> bool {
-        if self.durable() {
-            return false;
+    /// Gives up what has become too old in memory.
+    pub(super) fn expire<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let time_to_live_ms = if self.durable() {
+            (self.config.spool_retention_hours * 3_600_000.0) as u32
+        } else {
+            self.config.time_to_live_ms
+        };
+        let (expired, tickets) = state.buffer.expire(self.now_ms(), time_to_live_ms);
+        if expired == 0 {
+            return state;
         }
-        let now_ms = self.now_ms();
-        let expired = state.buffer.expire(now_ms, self.config.time_to_live_ms);
         state.counters.expired += expired;
         state.settled_in_order(expired);
-        expired > 0
+        self.progress.notify_all();
+        if let Some(spool) = &self.spool {
+            // Without the lock: nobody else is to wait for the disk.
+            drop(state);
+            let acknowledged = spool.acknowledge(&tickets);
+            state = lock(&self.state);
+            if let Err(error) = acknowledged {
+                state.stored(Err(&error));
+            }
+        }
+        state
     }
 }
