@@ -43,9 +43,12 @@ impl Batch {
         // The system provides pages when they are written to. Not by `resize`: optimised for size, that goes byte by byte.
         black_box(&mut text).fill(b',');
         text.clear();
+        let mut entries = vec![Entry { end: 0, at_ms: 0 }; messages];
+        black_box(&mut entries).clear();
         Batch {
             text,
-            ..Batch::with_capacity(messages, 0)
+            entries,
+            ..Batch::default()
         }
     }
 

@@ -4,8 +4,8 @@
 use super::batch::Batch;
 use super::settle::context_id;
 use super::state::{Accused, Oversized, State};
+use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
 
 /// After so many errors of the service in a row, one message of the batch is suspected.
 pub const SUSPICIONS: u32 = 3;
@@ -86,7 +86,8 @@ pub fn overtake(state: &mut State) {
 
 /// Tells the first message of a batch from others, in this process.
 pub fn hash(batch: &Batch) -> u64 {
-    static KEYS: OnceLock<RandomState> = OnceLock::new();
-    KEYS.get_or_init(RandomState::new)
+    // No lock, which a forked child could find locked for ever.
+    static KEYS: OnceBox<RandomState> = OnceBox::new();
+    KEYS.get_or_init(|| Box::new(RandomState::new()))
         .hash_one(batch.message(0))
 }

@@ -106,7 +106,10 @@ impl Queue {
                 drop(state);
                 let spare = Batch::with_pages(messages, bytes);
                 state = lock(&self.state);
-                state.buffer.provide(spare);
+                // What filled may have been taken meanwhile.
+                if state.buffer.spare_wanted().is_some() {
+                    state.buffer.provide(spare);
+                }
             }
             state = self.expire(state);
             self.report(&mut state);
