@@ -45,6 +45,7 @@ impl Delivery {
     /// Starts the thread of this queue.
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
+            let _end = End(queue.clone());
             queue.take_over();
             while let Some(batch) = queue.next(|| self.renew_factors(&queue)) {
                 let outcome = self.send(&queue, &batch);
@@ -89,7 +90,38 @@ impl Delivery {
     }
 }
 
+/// Ends delivery where a panic ends its thread, so that nobody waits for it: not for a flush, a close or the end of the program.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_down();
+        }
+    }
+}
+
 impl Queue {
+    /// Accepts nothing more. What is under way may have arrived; nobody will know.
+    fn break_down(&self) {
+        let mut state = lock(&self.state);
+        state.closing.get_or_insert_default();
+        let under_way = std::mem::take(&mut state.in_flight);
+        if self.durable() {
+            state.on_disk.add(under_way);
+        } else {
+            state.counters.dropped_close += under_way.messages;
+        }
+        state.finish();
+        state.last_error = Some("Delivery ended by an error in the library".to_owned());
+        self.report(&mut state);
+        let endpoint = state.endpoint.clone();
+        drop(state);
+        self.progress.notify_all();
+        self.unflushed.notify_all();
+        endpoint.undecided();
+    }
+
     /// When what is attempted now must be over.
     fn attempt_deadline(&self) -> Deadline {
         let closing = lock(&self.state).closing.unwrap_or_default();
@@ -261,5 +293,34 @@ impl Queue {
             }
         }
         state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queue::settle::tests::queue;
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_panicked() {
+        let config = Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap();
+        let (queue, _) = queue(&config);
+        let mut state = lock(&queue.state);
+        (0..5).for_each(|_| _ = state.buffer.push(b"{}", 0));
+        state.counters.accepted = 8;
+        state.in_flight.messages = 3;
+        state.started = true;
+        drop(state);
+        let end = End(queue.clone());
+        let thread = std::thread::spawn(move || {
+            let _end = end;
+            panic!("triggered");
+        });
+        assert!(thread.join().is_err());
+        assert!(lock(&queue.state).finished);
+        assert_eq!(queue.flush(Deadline::default()), 0);
+        assert_eq!(queue.close(Deadline::default()).lost, 8);
+        let counters = lock(&queue.state).counters;
+        assert_eq!(counters.settled(), counters.accepted);
     }
 }
