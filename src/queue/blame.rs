@@ -3,7 +3,7 @@
 
 use super::batch::Batch;
 use super::settle::context_id;
-use super::state::{Accused, Oversized, State};
+use super::state::{Oversized, State};
 use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, RandomState};
 
@@ -18,23 +18,20 @@ pub fn acquit(state: &mut State, batch: &Batch) {
         0 => 0,
         _ => SUSPICIONS - 1,
     };
-    state.accusations = 0;
-    state.accused = match state.accused {
-        Accused::Overtaken(message) | Accused::Tried(message) if message != hash(batch) => {
-            Accused::Tried(message)
-        }
-        _ => Accused::Nobody,
-    };
+    let waiting = state.buffer.load().messages > 0;
+    state.accused.retain(|one| waiting && *one != hash(batch));
+    state.tried = state.accused.len();
+    state.stopped = false;
     state.settled_in_order(batch.len() as u64);
 }
 
-/// Suspects a message that the service failed at alone, after that one.
-pub fn accuse(state: &mut State, batch: &Batch, before: Accused) {
-    let accused = Accused::Stopped(hash(batch));
-    if accused != before {
-        state.accusations += 1;
+/// Suspects a message that the service failed at alone.
+pub fn accuse(state: &mut State, batch: &Batch) {
+    let message = hash(batch);
+    if !state.accused.contains(&message) {
+        state.accused.push(message);
     }
-    state.accused = accused;
+    state.stopped = true;
 }
 
 /// Notes that a batch is too large, or one of its messages.
@@ -71,15 +68,17 @@ pub fn learn(state: &mut State, batch: &Batch) {
     }
 }
 
-/// Has others go before an accused message, so that the service shows whether it works: each time that it fails at those, too,
-/// others than before. Messages of the same context stay in their order.
+/// Has others go before an accused message, so that the service shows whether it works. Where several are accused, others of
+/// them may be the next: then those that are twice as far. Messages of the same context stay in their order.
 pub fn overtake(state: &mut State) {
-    let skip = state.accusations.saturating_sub(1);
-    let more = state.more_to_read();
-    if let Accused::Stopped(message) = state.accused
-        && let Some((ahead, of)) = state.buffer.overtake(skip, more, context_id)
-    {
-        state.accused = Accused::Overtaken(message);
+    if !state.stopped {
+        return;
+    }
+    let untried = state.accused.len().saturating_sub(state.tried);
+    let doublings = untried.saturating_sub(1).min(16);
+    let (skip, more) = ((1 << doublings) - 1, state.more_to_read());
+    if let Some((ahead, of)) = state.buffer.overtake(skip, more, context_id) {
+        state.stopped = false;
         state.overtook(ahead as u64, of as u64);
     }
 }

@@ -4,8 +4,11 @@ use super::batch::{Batch, UPKEEP};
 use super::spool::Ticket;
 use std::collections::{HashSet, VecDeque};
 
-/// Among so many of the oldest batches those are looked for that may overtake the first.
-const LOOK_AHEAD: usize = 32;
+/// Among so many of the oldest messages those are looked for that may overtake the first, and in so many batches. So many times the
+/// bytes of a batch are read from the disk for it.
+const LOOK_AHEAD: usize = 10_000;
+const LOOK_AHEAD_BATCHES: usize = 256;
+const LOOK_AHEAD_BYTES: usize = 32;
 
 /// From how many of those that a batch may have, messages or bytes, it is full: four fifths.
 pub fn full_from(most: u32) -> u32 {
@@ -148,7 +151,7 @@ impl Buffer {
         let mut passed = HashSet::new();
         let (mut older, mut found) = (0, None);
         let batches = self.sealed.iter().chain([&self.open]);
-        for (place, batch) in batches.take(LOOK_AHEAD).enumerate() {
+        for (place, batch) in batches.take(LOOK_AHEAD_BATCHES).enumerate() {
             let contexts = (0..batch.len()).map(|index| context(batch.message(index)));
             let contexts: Vec<_> = contexts.collect();
             let may: Vec<_> = contexts.iter().map(|one| !passed.contains(one)).collect();
@@ -162,6 +165,9 @@ impl Buffer {
             }
             passed.extend(contexts);
             older += batch.len();
+            if older >= LOOK_AHEAD {
+                break;
+            }
         }
         let (place, may, older) = found.filter(|_| !more)?;
         let batch = self.sealed.get_mut(place).unwrap_or(&mut self.open);
@@ -174,7 +180,9 @@ impl Buffer {
 
     /// Whether one batch more would be looked at for what may overtake.
     pub fn looks_further(&self) -> bool {
-        self.sealed.len() < LOOK_AHEAD
+        self.sealed.len() < LOOK_AHEAD_BATCHES
+            && self.load.messages < LOOK_AHEAD as u64
+            && self.load.bytes < (LOOK_AHEAD_BYTES * self.batch_bytes) as u64
     }
 
     /// Adds a batch at the end.

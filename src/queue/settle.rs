@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::blame::{self, SUSPICIONS};
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
-use super::state::{Accused, Health, Rejection, State};
+use super::state::{Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
 use crate::raw;
@@ -93,7 +93,9 @@ impl Queue {
 
     /// Whether the service took others since it failed at this message.
     fn has_tried(&self, batch: &Batch) -> bool {
-        lock(&self.state).accused == Accused::Tried(blame::hash(batch))
+        let state = lock(&self.state);
+        let tried = state.accused.iter().take(state.tried);
+        tried.copied().any(|one| one == blame::hash(batch))
     }
 
     fn back_off_limits(&self) -> Limits {
@@ -183,10 +185,9 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
     state.counters.retries += 1;
     state.suspicions = if suspicious { state.suspicions + 1 } else { 0 };
     if !suspicious {
-        state.accusations = 0;
+        state.tried = 0;
     }
-    let before = state.accused;
-    state.accused = Accused::Nobody;
+    state.stopped = false;
     let suspected = state.suspicions >= SUSPICIONS;
     if suspected && batch.len() > 1 {
         state.suspects = state.suspects.max(batch.len() as u64);
@@ -194,7 +195,7 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
         return;
     }
     if suspected {
-        blame::accuse(&mut *state, &batch, before);
+        blame::accuse(state, &batch);
     }
     state.buffer.put_back(batch);
     blame::overtake(state);
@@ -283,7 +284,7 @@ pub(super) mod tests {
         state.counters.accepted = 1;
         let mark = state.mark();
         state.counters.accepted = 2;
-        state.accused = Accused::Stopped(blame::hash(&accused));
+        blame::accuse(&mut state, &accused);
         state.buffer.append(accused);
         state.buffer.append(other);
         blame::overtake(&mut state);

@@ -56,18 +56,6 @@ pub enum Health {
     Closed,
 }
 
-/// Whether a message, known by a hash of its text, is suspected of the service's own errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accused {
-    Nobody,
-    /// It is the first, and waits for a batch to overtake it.
-    Stopped(u64),
-    /// A batch goes before it, and shows whether the service works.
-    Overtaken(u64),
-    /// The service works; if it fails at this message once more, that is to blame.
-    Tried(u64),
-}
-
 /// A batch that was refused for its size, and divided.
 #[derive(Clone, Copy, Debug)]
 pub struct Oversized {
@@ -122,9 +110,12 @@ pub struct State {
     pub suspicions: u32,
     /// How many messages are left of a batch that was divided for that.
     pub suspects: u64,
-    pub accused: Accused,
-    /// How many were accused in a row, without a success.
-    pub accusations: u32,
+    /// Messages, known by a hash of their text, that the service failed at alone.
+    pub accused: Vec<u64>,
+    /// Whether one of them is the first, and waits for others to overtake it.
+    pub stopped: bool,
+    /// How many of the first of these the service took others after: if it fails at one of them once more, that is to blame.
+    pub tried: usize,
     /// How many of the first messages in the queue overtook older ones.
     overtaking: u64,
     /// Messages that were settled before others that are older, and how many those are at most.
@@ -181,8 +172,9 @@ impl State {
             successes: 0,
             suspicions: 0,
             suspects: 0,
-            accused: Accused::Nobody,
-            accusations: 0,
+            accused: Vec::new(),
+            stopped: false,
+            tried: 0,
             overtaking: 0,
             ahead: 0,
             behind: 0,
@@ -278,8 +270,7 @@ impl State {
 
     /// Whether messages of the spool are to be read: none is in memory, or too few that may overtake one that is accused.
     pub fn wants_more(&self) -> bool {
-        let stopped = matches!(self.accused, Accused::Stopped(_));
-        self.buffer.load().messages == 0 || stopped && self.more_to_read()
+        self.buffer.load().messages == 0 || self.stopped && self.more_to_read()
     }
 
     /// Whether more messages of the spool can be read beside those in memory.
