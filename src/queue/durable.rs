@@ -87,13 +87,7 @@ impl Queue {
                         state.last_error = Some(format!("The spool is full: {reason}"));
                         return Err(Error::QueueFull);
                     }
-                    // What else wakes it makes no room; and calls that try again each time that one fails wake each other for ever.
-                    while state.counters.settled() == settled
-                        && !state.closed()
-                        && !deadline.passed()
-                    {
-                        state = wait(&self.progress, state, deadline);
-                    }
+                    state = self.wait_for_room(state, settled, deadline);
                     if state.closed() {
                         return Err(Error::Closed);
                     }
@@ -120,6 +114,20 @@ impl Queue {
             self.work.notify_one();
         }
         Ok(())
+    }
+
+    /// Waits until more is settled than that. What else wakes it makes no room; and calls that try again each time that one
+    /// fails wake each other for ever.
+    fn wait_for_room<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        settled: u64,
+        deadline: Deadline,
+    ) -> MutexGuard<'s, State> {
+        while state.counters.settled() == settled && !state.closed() && !deadline.passed() {
+            state = wait(&self.progress, state, deadline);
+        }
+        state
     }
 
     /// Whether what waits in the spool makes a batch by itself.
