@@ -43,9 +43,12 @@ impl Batch {
         // The system provides pages when they are written to. Not by `resize`: optimised for size, that goes byte by byte.
         black_box(&mut text).fill(b',');
         text.clear();
+        let mut entries = vec![Entry { end: 0, at_ms: 0 }; messages];
+        black_box(&mut entries).clear();
         Batch {
             text,
-            ..Batch::with_capacity(messages, 0)
+            entries,
+            ..Batch::default()
         }
     }
 
@@ -127,9 +130,10 @@ impl Batch {
     }
 
     /// Both halves; the first has one message more where they cannot be equal.
-    pub fn halves(self) -> (Batch, Batch) {
+    pub fn halves(mut self) -> (Batch, Batch) {
         let middle = self.len().div_ceil(2);
-        (self.part(0, middle), self.part(middle, self.len()))
+        let second = self.take_out(|index, _| index >= middle);
+        (self, second)
     }
 
     /// Takes out so many of the oldest messages.
@@ -139,27 +143,20 @@ impl Batch {
         self.tickets.drain(..count.min(self.tickets.len()));
     }
 
-    /// Takes out messages for which this is true; returns how many.
-    pub fn remove(&mut self, gone: impl Fn(usize, u32) -> bool) -> usize {
-        let before = self.len();
-        let mut kept = Batch::default();
+    /// Takes out the messages for which this is true.
+    pub fn take_out(&mut self, goes: impl Fn(usize, u32) -> bool) -> Batch {
+        let (mut taken, mut kept) = (Batch::default(), Batch::default());
         for (index, at_ms) in self.times_ms().enumerate() {
-            if !gone(index, at_ms) {
-                kept.push(self.message(index), at_ms);
-                kept.tickets.extend(self.tickets.get(index));
-            }
-        }
-        *self = kept;
-        before - self.len()
-    }
-
-    fn part(&self, from: usize, to: usize) -> Batch {
-        let mut part = Batch::default();
-        for (index, at_ms) in self.times_ms().enumerate().take(to).skip(from) {
+            let part = if goes(index, at_ms) {
+                &mut taken
+            } else {
+                &mut kept
+            };
             part.push(self.message(index), at_ms);
             part.tickets.extend(self.tickets.get(index));
         }
-        part
+        *self = kept;
+        taken
     }
 }
 
@@ -203,12 +200,16 @@ mod tests {
     }
 
     #[test]
-    fn removing_keeps_the_rest_as_it_was() {
-        let mut removed = batch(&["1", "22", "333"]);
-        assert_eq!(removed.remove(|index, _| index == 1), 1);
-        assert_eq!(texts(&removed), ["1", "333"]);
-        assert_eq!(removed.bytes(), batch(&["1", "333"]).bytes());
-        assert_eq!(removed.times_ms().collect::<Vec<_>>(), [0, 2]);
+    fn what_is_taken_out_and_the_rest_are_as_they_were() {
+        let mut rest = batch(&["1", "22", "333"]);
+        let taken = rest.take_out(|index, _| index == 1);
+        assert_eq!(
+            (texts(&taken), taken.oldest_ms()),
+            (vec!["22".into()], Some(1))
+        );
+        assert_eq!(texts(&rest), ["1", "333"]);
+        assert_eq!(rest.bytes(), batch(&["1", "333"]).bytes());
+        assert_eq!(rest.times_ms().collect::<Vec<_>>(), [0, 2]);
     }
 
     #[test]

@@ -3,10 +3,9 @@
 
 use super::batch::Batch;
 use super::settle::context_id;
-use super::state::{Accused, Oversized, State};
-use std::collections::HashSet;
+use super::state::{Oversized, State};
+use once_cell::race::OnceBox;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::OnceLock;
 
 /// After so many errors of the service in a row, one message of the batch is suspected.
 pub const SUSPICIONS: u32 = 3;
@@ -19,24 +18,20 @@ pub fn acquit(state: &mut State, batch: &Batch) {
         0 => 0,
         _ => SUSPICIONS - 1,
     };
-    let waits = |message| {
-        state
-            .buffer
-            .first()
-            .is_some_and(|first| hash(first) == message)
-    };
-    match state.accused {
-        Accused::Overtaken(message) | Accused::Tried(message)
-            if message != hash(batch) && waits(message) =>
-        {
-            state.accused = Accused::Tried(message);
-            state.settled_ahead(batch.len() as u64, 1);
-        }
-        _ => {
-            state.accused = Accused::Nobody;
-            state.settled_in_order(batch.len() as u64);
-        }
+    let waiting = state.buffer.load().messages > 0;
+    state.accused.retain(|one| waiting && *one != hash(batch));
+    state.tried = state.accused.len();
+    state.stopped = false;
+    state.settled_in_order(batch.len() as u64);
+}
+
+/// Suspects a message that the service failed at alone.
+pub fn accuse(state: &mut State, batch: &Batch) {
+    let message = hash(batch);
+    if !state.accused.contains(&message) {
+        state.accused.push(message);
     }
+    state.stopped = true;
 }
 
 /// Notes that a batch is too large, or one of its messages.
@@ -73,28 +68,25 @@ pub fn learn(state: &mut State, batch: &Batch) {
     }
 }
 
-/// Has another batch go before an accused message, so that the service shows whether it works. Messages of the same
-/// context stay in their order.
+/// Has others go before an accused message, so that the service shows whether it works. Where several are accused, others of
+/// them may be the next: then those that are twice as far. Messages of the same context stay in their order.
 pub fn overtake(state: &mut State) {
-    if let Accused::Stopped(message) = state.accused
-        && state.buffer.overtake(no_context_in_common)
-    {
-        state.accused = Accused::Overtaken(message);
+    if !state.stopped {
+        return;
     }
-}
-
-fn no_context_in_common(batch: &Batch, other: &Batch) -> bool {
-    let contexts = |batch: &Batch| -> HashSet<_> {
-        (0..batch.len())
-            .map(|index| context_id(batch.message(index)))
-            .collect()
-    };
-    contexts(batch).is_disjoint(&contexts(other))
+    let untried = state.accused.len().saturating_sub(state.tried);
+    let doublings = untried.saturating_sub(1).min(16);
+    let (skip, more) = ((1 << doublings) - 1, state.more_to_read());
+    if let Some((ahead, of)) = state.buffer.overtake(skip, more, context_id) {
+        state.stopped = false;
+        state.overtook(ahead as u64, of as u64);
+    }
 }
 
 /// Tells the first message of a batch from others, in this process.
 pub fn hash(batch: &Batch) -> u64 {
-    static KEYS: OnceLock<RandomState> = OnceLock::new();
-    KEYS.get_or_init(RandomState::new)
+    // No lock, which a forked child could find locked for ever.
+    static KEYS: OnceBox<RandomState> = OnceBox::new();
+    KEYS.get_or_init(|| Box::new(RandomState::new()))
         .hash_one(batch.message(0))
 }

@@ -1,7 +1,14 @@
 //! Messages that wait in memory, already in the batches that they will be sent in.
 
 use super::batch::{Batch, UPKEEP};
-use std::collections::VecDeque;
+use super::spool::Ticket;
+use std::collections::{HashSet, VecDeque};
+
+/// Among so many of the oldest messages those are looked for that may overtake the first, and in so many batches. So many times the
+/// bytes of a batch are read from the disk for it.
+const LOOK_AHEAD: usize = 10_000;
+const LOOK_AHEAD_BATCHES: usize = 256;
+const LOOK_AHEAD_BYTES: usize = 32;
 
 /// From how many of those that a batch may have, messages or bytes, it is full: four fifths.
 pub fn full_from(most: u32) -> u32 {
@@ -118,12 +125,6 @@ impl Buffer {
         self.sealed.front().unwrap_or(&self.open).oldest_ms()
     }
 
-    /// The oldest batch, full or not.
-    pub fn first(&self) -> Option<&Batch> {
-        let first = self.sealed.front().unwrap_or(&self.open);
-        (!first.is_empty()).then_some(first)
-    }
-
     /// Takes the oldest batch, full or not.
     pub fn take(&mut self) -> Option<Batch> {
         let batch = match self.sealed.pop_front() {
@@ -138,22 +139,56 @@ impl Buffer {
         Some(batch)
     }
 
-    /// Has the second batch come first, if it may overtake the first; whether it does.
-    pub fn overtake(&mut self, may: impl Fn(&Batch, &Batch) -> bool) -> bool {
-        let (Some(first), second) = (self.take(), self.take()) else {
-            return false;
-        };
-        let overtakes = second.as_ref().is_some_and(|second| may(second, &first));
-        let order = if overtakes {
-            [Some(first), second]
-        } else {
-            [second, Some(first)]
-        };
-        order
-            .into_iter()
-            .flatten()
-            .for_each(|batch| self.put_back(batch));
-        overtakes
+    /// Has messages of one later batch come first that have another context than all that they overtake. The first such
+    /// batches are skipped, as long as there are others; where `more` can be added, nothing overtakes before. How many messages
+    /// overtake how many.
+    pub fn overtake(
+        &mut self,
+        mut skip: u32,
+        mut more: bool,
+        context: impl Fn(&[u8]) -> Option<String>,
+    ) -> Option<(usize, usize)> {
+        let mut passed = HashSet::new();
+        let (mut older, mut found) = (0, None);
+        let batches = self.sealed.iter().chain([&self.open]);
+        for (place, batch) in batches.take(LOOK_AHEAD_BATCHES).enumerate() {
+            let contexts = (0..batch.len()).map(|index| context(batch.message(index)));
+            let contexts: Vec<_> = contexts.collect();
+            let may: Vec<_> = contexts.iter().map(|one| !passed.contains(one)).collect();
+            if place > 0 && may.contains(&true) {
+                found = Some((place, may, older));
+                if skip == 0 {
+                    more = false;
+                    break;
+                }
+                skip -= 1;
+            }
+            passed.extend(contexts);
+            older += batch.len();
+            if older >= LOOK_AHEAD {
+                break;
+            }
+        }
+        let (place, may, older) = found.filter(|_| !more)?;
+        let batch = self.sealed.get_mut(place).unwrap_or(&mut self.open);
+        let first = batch.take_out(|index, _| may.get(index) == Some(&true));
+        let counts = (first.len(), older + batch.len());
+        self.sealed.retain(|batch| !batch.is_empty());
+        self.sealed.push_front(first);
+        Some(counts)
+    }
+
+    /// Whether one batch more would be looked at for what may overtake.
+    pub fn looks_further(&self) -> bool {
+        self.sealed.len() < LOOK_AHEAD_BATCHES
+            && self.load.messages < LOOK_AHEAD as u64
+            && self.load.bytes < (LOOK_AHEAD_BYTES * self.batch_bytes) as u64
+    }
+
+    /// Adds a batch at the end.
+    pub fn append(&mut self, batch: Batch) {
+        self.load.add(Load::of(&batch));
+        self.sealed.push_back(batch);
     }
 
     /// Puts a batch back where it was taken.
@@ -190,18 +225,20 @@ impl Buffer {
         freed.messages
     }
 
-    /// Takes out messages older than this; returns how many.
-    pub fn expire(&mut self, now_ms: u32, time_to_live_ms: u32) -> u64 {
+    /// Takes out messages older than this; how many, and their tickets.
+    pub fn expire(&mut self, now_ms: u32, time_to_live_ms: u32) -> (u64, Vec<Ticket>) {
         let old = |at_ms: u32| age_ms(now_ms, at_ms) > time_to_live_ms;
-        let mut expired = 0;
+        let (mut expired, mut tickets) = (0, Vec::new());
         while self.oldest_ms().is_some_and(old) {
             let Some(mut batch) = self.take() else {
                 break;
             };
-            expired += batch.remove(|_, at_ms| old(at_ms)) as u64;
+            let gone = batch.take_out(|_, at_ms| old(at_ms));
+            expired += gone.len() as u64;
+            tickets.extend_from_slice(gone.tickets());
             self.put_back(batch);
         }
-        expired
+        (expired, tickets)
     }
 }
 
@@ -320,18 +357,69 @@ mod tests {
     #[test]
     fn what_is_too_old_is_taken_out() {
         let mut buffer = buffer(&["1", "2", "3", "4", "5", "6"]);
-        assert_eq!(buffer.expire(12, 10), 2);
+        assert_eq!(buffer.expire(12, 10).0, 2);
         assert_eq!(buffer.load().messages, 4);
-        assert_eq!(buffer.expire(15, 10), 3);
+        assert_eq!(buffer.expire(15, 10).0, 3);
         assert_eq!(drain(&mut buffer), [["6"]]);
-        assert_eq!(buffer.expire(100, 10), 0);
+        assert_eq!(buffer.expire(100, 10).0, 0);
+    }
+
+    /// The batches after one was overtaken, of messages that have their first letter as their context.
+    fn overtaken(batches: &[&[&str]], skip: u32) -> (Option<(usize, usize)>, Vec<Vec<String>>) {
+        let mut buffer = Buffer::new(5, 1000);
+        for messages in batches {
+            let mut batch = Batch::default();
+            messages
+                .iter()
+                .for_each(|text| batch.push(text.as_bytes(), 0));
+            buffer.append(batch);
+        }
+        let context = |message: &[u8]| Some(char::from(message[0]).to_string());
+        (buffer.overtake(skip, false, context), drain(&mut buffer))
+    }
+
+    #[test]
+    fn what_has_other_contexts_overtakes_and_leaves_the_others_in_their_order() {
+        let batches: [&[&str]; 4] = [&["a1"], &["a2"], &["a3", "b1", "c1", "b2"], &["d1", "c2"]];
+        let (counts, order) = overtaken(&batches, 0);
+        assert_eq!(counts, Some((3, 3)));
+        let first = vec!["b1", "c1", "b2"];
+        assert_eq!(
+            order,
+            [first, vec!["a1"], vec!["a2"], vec!["a3"], vec!["d1", "c2"]]
+        );
+        let (counts, order) = overtaken(&batches, 1);
+        assert_eq!(counts, Some((1, 7)));
+        assert_eq!(
+            (&order[0], &order[4]),
+            (&vec!["d1".to_owned()], &vec!["c2".to_owned()])
+        );
+        assert_eq!(overtaken(&batches, 9), (counts, order));
+    }
+
+    #[test]
+    fn nothing_overtakes_a_message_of_its_context() {
+        let batches: [&[&str]; 3] = [&["a1"], &["a2"], &["a3", "a4"]];
+        let (counts, order) = overtaken(&batches, 0);
+        assert_eq!(
+            (counts, order.concat()),
+            (
+                None,
+                batches
+                    .concat()
+                    .iter()
+                    .map(|text| (*text).to_owned())
+                    .collect()
+            )
+        );
+        assert_eq!(overtaken(&batches[..1], 0).0, None);
     }
 
     #[test]
     fn nothing_expires_because_the_clock_begins_anew() {
         let mut buffer = Buffer::new(5, 1000);
         buffer.push(b"1", u32::MAX - 5);
-        assert_eq!(buffer.expire(4, 10), 0);
-        assert_eq!(buffer.expire(5, 10), 1);
+        assert_eq!(buffer.expire(4, 10).0, 0);
+        assert_eq!(buffer.expire(5, 10).0, 1);
     }
 }

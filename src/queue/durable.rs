@@ -69,11 +69,17 @@ impl Queue {
             state = lock(&self.state);
             state.appending -= new.messages;
             if appended.is_err() {
-                state.unappended += new.messages;
+                // A flush may have waited for these messages.
+                self.progress.notify_all();
             }
             match appended {
                 Ok(()) => break,
+                Err(SpoolError::Full { .. }) if new.bytes > self.config.spool_max_bytes.into() => {
+                    state.counters.refused += new.messages;
+                    return Err(Error::LargerThanQueue);
+                }
                 Err(SpoolError::Full { reason }) => {
+                    self.end_lingering(&mut state);
                     let patience = || Deadline::after(Some(self.patience_ms()));
                     let deadline = *deadline.get_or_insert_with(patience);
                     if deadline.passed() {
@@ -82,9 +88,7 @@ impl Queue {
                         state.last_error = Some(format!("The spool is full: {reason}"));
                         return Err(Error::QueueFull);
                     }
-                    if state.counters.settled() == settled {
-                        state = wait(&self.progress, state, deadline);
-                    }
+                    state = self.wait_for_room(state, settled, deadline);
                     if state.closed() {
                         return Err(Error::Closed);
                     }
@@ -113,14 +117,30 @@ impl Queue {
         Ok(())
     }
 
+    /// Waits until more is settled than that. What else wakes it makes no room; and calls that try again each time that one
+    /// fails wake each other for ever.
+    fn wait_for_room<'s>(
+        &'s self,
+        mut state: MutexGuard<'s, State>,
+        settled: u64,
+        deadline: Deadline,
+    ) -> MutexGuard<'s, State> {
+        while state.counters.settled() == settled && !state.closed() && !deadline.passed() {
+            state = wait(&self.progress, state, deadline);
+        }
+        state
+    }
+
     /// Whether what waits in the spool makes a batch by itself.
     pub(super) fn ripe_on_disk(&self, load: Load) -> bool {
         let full = |part: u64, most: u32| part >= u64::from(full_from(most));
-        full(load.messages, self.config.batch_messages) || full(load.bytes, self.config.batch_bytes)
+        // Files take more than what is in them.
+        let most_bytes = self.config.batch_bytes.min(self.config.spool_max_bytes / 2);
+        full(load.messages, self.config.batch_messages) || full(load.bytes, most_bytes)
     }
 
     /// Reads the next batch of the spool into memory. Only the thread that delivers does this, when no message
-    /// is in memory but perhaps one that is accused, which stays the first.
+    /// is in memory but perhaps one that is accused, with others of its context.
     pub(super) fn fill(&self, spool: &Spool) {
         let counted = lock(&self.state).on_disk.messages;
         // What is appended but not counted yet is left for the next time.
@@ -151,11 +171,7 @@ impl Queue {
                 }
                 state.on_disk_since_ms = self.now_ms();
                 state.unreadable = None;
-                let accused = state.buffer.take();
-                state.buffer.put_back(batch);
-                accused
-                    .into_iter()
-                    .for_each(|first| state.buffer.put_back(first));
+                state.buffer.append(batch);
             }
             Err(_) => {
                 state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
@@ -288,5 +304,93 @@ impl Queue {
         if before == 0 || (before < SYNC_BYTES && state.unflushed >= SYNC_BYTES) {
             self.unflushed.notify_one();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::queue::settle::tests::queue;
+    use serde_json::json;
+    use std::sync::mpsc;
+
+    /// Longer than any machine takes.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A queue whose spool is small, and whose thread delivers nothing.
+    fn small_spool(folder: &std::path::Path) -> Arc<Queue> {
+        let keys = json!({"spool_dir": folder, "spool_max_bytes": 65536, "spool_keep_free_bytes": 0, "linger_ms": 3_600_000});
+        let config = json!({"user_id": "u", "queue": keys}).to_string();
+        queue(&Config::from_json(Some(&config)).unwrap()).0
+    }
+
+    fn accept(queue: &Arc<Queue>, bytes: usize) -> Result<(), Error> {
+        let message = vec![b'1'; bytes];
+        let idle = |_| Ok(std::thread::spawn(|| ()));
+        queue.accept([&message[..]].into_iter(), Load::weighing(1, bytes), idle)
+    }
+
+    #[test]
+    fn calls_that_fail_bring_no_flush_nearer_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        while accept(&queue, 1000).is_ok() {}
+        let mark = lock(&queue.state).mark();
+        let accepted = lock(&queue.state).counters.accepted;
+        for _ in 0..accepted {
+            assert!(accept(&queue, 1000).is_err());
+        }
+        assert_eq!(lock(&queue.state).pending(mark), accepted);
+    }
+
+    #[test]
+    fn a_call_that_fails_wakes_a_flush_that_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        lock(&queue.state).appending = 1;
+        let (flushed, ended) = mpsc::channel();
+        let flushing = queue.clone();
+        std::thread::spawn(move || flushed.send(flushing.flush(Deadline::default())));
+        // With the lock given away again, it waits.
+        while lock(&queue.state).flush_to.is_none() {
+            std::thread::yield_now();
+        }
+        lock(&queue.state).appending = 0;
+        assert!(accept(&queue, 100_000).is_err());
+        assert_eq!(ended.recv_timeout(PATIENCE), Ok(0));
+    }
+
+    #[test]
+    fn a_call_larger_than_all_files_may_be_is_refused_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        let result = accept(&queue, 65536);
+        assert!(matches!(result, Err(Error::LargerThanQueue)), "{result:?}");
+        assert_eq!(lock(&queue.state).counters.refused, 1);
+    }
+
+    #[test]
+    fn what_was_read_into_memory_expires_there_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = small_spool(folder.path());
+        accept(&queue, 10).unwrap();
+        accept(&queue, 10).unwrap();
+        let spool = queue.spool.as_ref().unwrap();
+        let messages = spool.read(2, 1000).unwrap();
+        let mut state = lock(&queue.state);
+        let old_ms = queue.now_ms().wrapping_sub(73 * 3_600_000);
+        for (message, at_ms) in messages.iter().zip([old_ms, queue.now_ms()]) {
+            let mut batch = Batch::default();
+            batch.push_kept(&message.payload, at_ms, message.ticket);
+            state.on_disk.subtract(Load::of(&batch));
+            state.buffer.append(batch);
+        }
+        let state = queue.expire(state);
+        assert_eq!(
+            (state.counters.expired, state.buffer.load().messages),
+            (1, 1)
+        );
+        assert_eq!(spool.counts().messages, 1);
     }
 }

@@ -6,7 +6,7 @@ use super::state::State;
 use crate::fork::{self, PerProcess};
 use crate::log;
 use crate::sync::{Deadline, Mutex, MutexGuard, lock, must_not_wait, wait};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, TryLockError, Weak};
 use std::time::Duration;
 
 /// Whoever ends a program may hold any lock, because a signal handler may do so in the middle of a call.
@@ -44,6 +44,8 @@ fn locked<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     loop {
         match mutex.try_lock() {
             Ok(guard) => return Some(guard),
+            // As everywhere, a panic elsewhere takes no lock away.
+            Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
             Err(_) if deadline.passed() => return None,
             Err(_) => std::thread::sleep(PAUSE),
         }
@@ -86,5 +88,22 @@ impl Queue {
             }
             state = wait(&self.progress, state, deadline);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_a_panic_poisoned_can_be_had() {
+        let mutex = Arc::new(Mutex::new(0));
+        let held = mutex.clone();
+        let panicked = std::thread::spawn(move || {
+            let _guard = held.lock();
+            panic!("triggered");
+        });
+        assert!(panicked.join().is_err());
+        assert!(locked(&mutex).is_some());
     }
 }

@@ -35,7 +35,7 @@ pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;
-use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, wait};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, must_not_wait, wait};
 use buffer::Load;
 use endpoint::Endpoint;
 use spool::Spool;
@@ -214,6 +214,7 @@ impl Queue {
             if state.hurried {
                 return Err(Error::Closed);
             }
+            self.end_lingering(&mut state);
             let patience = || Deadline::after(Some(self.patience_ms()));
             let deadline = *deadline.get_or_insert_with(patience);
             if deadline.passed() {
@@ -222,6 +223,14 @@ impl Queue {
                 return Err(Error::QueueFull);
             }
             state = wait(&self.progress, state, deadline);
+        }
+    }
+
+    /// Somebody needs the room of what waits.
+    fn end_lingering(&self, state: &mut State) {
+        if !state.flushing() {
+            state.flush_to = Some(state.mark());
+            self.work.notify_one();
         }
     }
 
@@ -244,7 +253,8 @@ impl Queue {
     /// How long a call waits for room.
     fn patience_ms(&self) -> u64 {
         match self.config.overflow {
-            Overflow::Block => u64::from(self.config.block_ms),
+            // A callback may run on the very thread that makes room.
+            Overflow::Block if !must_not_wait() => u64::from(self.config.block_ms),
             _ => 0,
         }
     }
@@ -330,4 +340,19 @@ fn join(thread: JoinHandle<()>, deadline: Deadline) {
     }
     // Its panic would be nobody's concern any more.
     let _ = thread.join();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::settle::tests::queue;
+    use crate::config::Config;
+    use crate::sync::without_waiting;
+
+    #[test]
+    fn a_call_from_within_a_callback_waits_for_no_room() {
+        let config = r#"{"user_id": "u", "queue": {"overflow": "block", "block_ms": 60000}}"#;
+        let (queue, _) = queue(&Config::from_json(Some(config)).unwrap());
+        assert_eq!(queue.patience_ms(), 60_000);
+        without_waiting(|| assert_eq!(queue.patience_ms(), 0));
+    }
 }

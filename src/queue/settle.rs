@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::blame::{self, SUSPICIONS};
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
-use super::state::{Access, Accused, Health, Rejection, State};
+use super::state::{Access, Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
 use crate::raw;
@@ -93,7 +93,9 @@ impl Queue {
 
     /// Whether the service took others since it failed at this message.
     fn has_tried(&self, batch: &Batch) -> bool {
-        lock(&self.state).accused == Accused::Tried(blame::hash(batch))
+        let state = lock(&self.state);
+        let tried = state.accused.iter().take(state.tried);
+        tried.copied().any(|one| one == blame::hash(batch))
     }
 
     fn back_off_limits(&self) -> Limits {
@@ -186,7 +188,10 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
     state.health = Health::BackingOff;
     state.counters.retries += 1;
     state.suspicions = if suspicious { state.suspicions + 1 } else { 0 };
-    state.accused = Accused::Nobody;
+    if !suspicious {
+        state.tried = 0;
+    }
+    state.stopped = false;
     let suspected = state.suspicions >= SUSPICIONS;
     if suspected && batch.len() > 1 {
         state.suspects = state.suspects.max(batch.len() as u64);
@@ -194,7 +199,7 @@ fn retry(state: &mut State, batch: Batch, error: String, suspicious: bool, log: 
         return;
     }
     if suspected {
-        state.accused = Accused::Stopped(blame::hash(&batch));
+        blame::accuse(state, &batch);
     }
     state.buffer.put_back(batch);
     blame::overtake(state);
@@ -210,7 +215,7 @@ pub(super) fn context_id(message: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::asynchronous;
     use crate::config::Config;
@@ -221,14 +226,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::SystemTime;
 
-    fn queue(config: &Config) -> (Arc<Queue>, Logger) {
+    pub fn queue(config: &Config) -> (Arc<Queue>, Logger) {
         let events = Events::new(asynchronous::limits(config));
         let logger = Logger::new(config, events.clone());
         let reporter = Reporter::new(config, events);
         // An endpoint that no other queue has.
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let url = format!("http://{}.test", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let queue = Queue::new(config.queue.clone(), &url, String::new(), reporter);
+        let queue = Queue::new(config.queue.clone(), &url, "0".repeat(32), reporter);
         (queue.unwrap(), logger)
     }
 
@@ -285,13 +290,16 @@ mod tests {
         let (queue, logger) = queue(&Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap());
         let accused = batch();
         let mut other = Batch::default();
-        other.push(b"[]", 0);
+        other.push(br#"{"contextId": "other"}"#, 0);
         let mut state = lock(&queue.state);
         state.counters.accepted = 1;
         let mark = state.mark();
         state.counters.accepted = 2;
-        state.accused = Accused::Overtaken(blame::hash(&accused));
-        state.buffer.put_back(accused);
+        blame::accuse(&mut state, &accused);
+        state.buffer.append(accused);
+        state.buffer.append(other);
+        blame::overtake(&mut state);
+        let other = state.buffer.take().unwrap();
         drop(state);
         queue.settle(other, Outcome::Settled(Vec::new()), &logger);
         let mut state = lock(&queue.state);

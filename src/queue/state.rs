@@ -65,18 +65,6 @@ pub enum Health {
     Closed,
 }
 
-/// Whether a message, known by a hash of its text, is suspected of the service's own errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accused {
-    Nobody,
-    /// It is the first, and waits for a batch to overtake it.
-    Stopped(u64),
-    /// A batch goes before it, and shows whether the service works.
-    Overtaken(u64),
-    /// The service works; if it fails at this message once more, that is to blame.
-    Tried(u64),
-}
-
 /// A batch that was refused for its size, and divided.
 #[derive(Clone, Copy, Debug)]
 pub struct Oversized {
@@ -100,7 +88,6 @@ pub struct Rejection {
 pub struct Mark {
     messages: u64,
     recovered: u64,
-    unappended: u64,
 }
 
 pub struct State {
@@ -133,13 +120,19 @@ pub struct State {
     pub suspicions: u32,
     /// How many messages are left of a batch that was divided for that.
     pub suspects: u64,
-    pub accused: Accused,
+    /// Messages, known by a hash of their text, that the service failed at alone.
+    pub accused: Vec<u64>,
+    /// Whether one of them is the first, and waits for others to overtake it.
+    pub stopped: bool,
+    /// How many of the first of these the service took others after: if it fails at one of them once more, that is to blame.
+    pub tried: usize,
+    /// How many of the first messages in the queue overtook older ones.
+    overtaking: u64,
     /// Messages that were settled before others that are older, and how many those are at most.
     ahead: u64,
     behind: u64,
-    /// Messages that are being written to the spool, and how many could not be.
+    /// Messages that are being written to the spool.
     pub appending: u64,
-    pub unappended: u64,
     /// Send without lingering until this point is reached.
     pub flush_to: Option<Mark>,
     /// Whether the last call found no room.
@@ -168,7 +161,11 @@ pub struct State {
 impl State {
     pub fn new(config: &QueueConfig, endpoint: Arc<Endpoint>) -> Self {
         State {
-            buffer: Buffer::new(config.batch_messages, config.batch_bytes),
+            // A batch that is never full would linger in a queue that is.
+            buffer: Buffer::new(
+                config.batch_messages.min(config.max_messages),
+                config.batch_bytes.min(config.max_bytes),
+            ),
             in_flight: Load::default(),
             on_disk: Load::default(),
             on_disk_since_ms: 0,
@@ -188,11 +185,13 @@ impl State {
             successes: 0,
             suspicions: 0,
             suspects: 0,
-            accused: Accused::Nobody,
+            accused: Vec::new(),
+            stopped: false,
+            tried: 0,
+            overtaking: 0,
             ahead: 0,
             behind: 0,
             appending: 0,
-            unappended: 0,
             flush_to: None,
             full: false,
             started: false,
@@ -225,13 +224,21 @@ impl State {
             // What is being written may come to lie before what was accepted.
             messages: self.counters.accepted + self.appending,
             recovered: self.counters.recovered,
-            unappended: self.unappended,
         }
     }
 
-    /// The oldest messages were settled.
+    /// The first so many messages of the queue come before so many older ones.
+    pub fn overtook(&mut self, count: u64, of: u64) {
+        self.overtaking += count;
+        self.behind = self.behind.max(of);
+    }
+
+    /// The first messages of the queue were settled.
     pub fn settled_in_order(&mut self, count: u64) {
-        self.behind = self.behind.saturating_sub(count);
+        let ahead = count.min(self.overtaking);
+        self.overtaking -= ahead;
+        self.ahead += ahead;
+        self.behind = self.behind.saturating_sub(count - ahead);
         if self.behind == 0 {
             self.ahead = 0;
         }
@@ -244,13 +251,12 @@ impl State {
     }
 
     /// How many messages are to be settled before that point is reached; some too many while messages are settled out of
-    /// order.
+    /// order, and where what was being written could not be.
     pub fn pending(&self, mark: Mark) -> u64 {
         // What was recovered since is older, and comes first.
         let recovered = self.counters.recovered.saturating_sub(mark.recovered);
-        let gone = self.unappended.saturating_sub(mark.unappended);
         let in_order = self.counters.settled().saturating_sub(self.ahead);
-        let pending = (mark.messages + recovered).saturating_sub(in_order + gone);
+        let pending = (mark.messages + recovered).saturating_sub(in_order);
         let all = (self.counters.accepted + self.appending).saturating_sub(self.counters.settled());
         let pending = pending.min(all);
         // What cannot be read was passed over.
@@ -276,13 +282,14 @@ impl State {
         (on_disk.saturating_sub(messages), Some(left))
     }
 
-    /// Whether messages of the spool are to be read: none is in memory, or one that is accused, and nobody to overtake it.
+    /// Whether messages of the spool are to be read: none is in memory, or too few that may overtake one that is accused.
     pub fn wants_more(&self) -> bool {
-        match self.buffer.load().messages {
-            0 => true,
-            1 => matches!(self.accused, Accused::Stopped(_)) && self.readable().0 > 0,
-            _ => false,
-        }
+        self.buffer.load().messages == 0 || self.stopped && self.more_to_read()
+    }
+
+    /// Whether more messages of the spool can be read beside those in memory.
+    pub fn more_to_read(&self) -> bool {
+        self.readable().0 > 0 && self.buffer.looks_further()
     }
 
     /// Notes how an access to the spool went. It says nothing of other kinds: what can be written may not be readable.
@@ -376,7 +383,7 @@ mod tests {
         let mark = state.mark();
         state.counters.delivered = 5;
         assert_eq!(state.pending(mark), 3);
-        state.unappended = 3;
+        state.appending = 0;
         assert_eq!(state.pending(mark), 0);
     }
 

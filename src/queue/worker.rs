@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::blame::overtake;
 use super::buffer::{Load, age_ms};
 use super::outcome::Outcome;
-use super::state::State;
+use super::state::{Access, State};
 use super::{FOREVER, Queue};
 use crate::account::{Account, Endpoint};
 use crate::config::Config;
@@ -13,7 +13,7 @@ use crate::factors::Factors;
 use crate::log::Logger;
 use crate::message::Envelope;
 use crate::services::{Caller, OlderPaths};
-use crate::sync::{Deadline, lock};
+use crate::sync::{Deadline, MutexGuard, lock};
 use crate::thread;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -45,6 +45,7 @@ impl Delivery {
     /// Starts the thread of this queue.
     pub fn start(self, queue: Arc<Queue>) -> Result<JoinHandle<()>, Error> {
         let run = move || {
+            let _end = End(queue.clone());
             queue.take_over(&self.logger);
             while let Some(batch) = queue.next(&self.logger) {
                 let outcome = self.send(&queue, &batch);
@@ -95,7 +96,38 @@ impl Delivery {
     }
 }
 
+/// Ends delivery where a panic ends its thread, so that nobody waits for it: not for a flush, a close or the end of the program.
+struct End(Arc<Queue>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.break_down();
+        }
+    }
+}
+
 impl Queue {
+    /// Accepts nothing more. What is under way may have arrived; nobody will know.
+    fn break_down(&self) {
+        let mut state = lock(&self.state);
+        state.closing.get_or_insert_default();
+        let under_way = std::mem::take(&mut state.in_flight);
+        if self.durable() {
+            state.on_disk.add(under_way);
+        } else {
+            state.counters.dropped_close += under_way.messages;
+        }
+        state.finish();
+        state.last_error = Some("Delivery ended by an error in the library".to_owned());
+        self.report(&mut state);
+        let endpoint = state.endpoint.clone();
+        drop(state);
+        self.progress.notify_all();
+        self.unflushed.notify_all();
+        endpoint.undecided();
+    }
+
     /// When what is attempted now must be over.
     pub(super) fn attempt_deadline(&self, state: &State) -> Deadline {
         let closing = state.closing.unwrap_or_default();
@@ -111,11 +143,12 @@ impl Queue {
                 drop(state);
                 let spare = Batch::with_pages(messages, bytes);
                 state = lock(&self.state);
-                state.buffer.provide(spare);
+                // What filled may have been taken meanwhile.
+                if state.buffer.spare_wanted().is_some() {
+                    state.buffer.provide(spare);
+                }
             }
-            if self.expire(&mut state) {
-                self.progress.notify_all();
-            }
+            state = self.expire(state);
             self.report(&mut state);
             if self.over(&mut state) {
                 state.finish();
@@ -236,16 +269,28 @@ impl Queue {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives up what has become too old; whether there was any.
-    fn expire(&self, state: &mut State) -> bool {
-        if self.durable() {
-            return false;
+    /// Gives up what has become too old in memory.
+    pub(super) fn expire<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let time_to_live_ms = if self.durable() {
+            (self.config.spool_retention_hours * 3_600_000.0) as u32
+        } else {
+            self.config.time_to_live_ms
+        };
+        let (expired, tickets) = state.buffer.expire(self.now_ms(), time_to_live_ms);
+        if expired == 0 {
+            return state;
         }
-        let now_ms = self.now_ms();
-        let expired = state.buffer.expire(now_ms, self.config.time_to_live_ms);
         state.counters.expired += expired;
         state.settled_in_order(expired);
-        expired > 0
+        self.progress.notify_all();
+        if let Some(spool) = &self.spool {
+            // Without the lock: nobody else is to wait for the disk.
+            drop(state);
+            let acknowledged = spool.acknowledge(&tickets);
+            state = lock(&self.state);
+            state.accessed(Access::Acknowledge, acknowledged.as_ref().err());
+        }
+        state
     }
 }
 
@@ -253,15 +298,40 @@ fn has_waiting(state: &State) -> bool {
     state.on_disk.messages + state.buffer.load().messages > 0
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::asynchronous;
     use crate::events::Events;
     use crate::queue::Reporter;
+    use crate::queue::settle::tests::queue;
     use serde_json::json;
 
     #[test]
+    fn nobody_waits_for_a_thread_that_panicked() {
+        let config = Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap();
+        let (queue, _) = queue(&config);
+        let mut state = lock(&queue.state);
+        (0..5).for_each(|_| _ = state.buffer.push(b"{}", 0));
+        state.counters.accepted = 8;
+        state.in_flight.messages = 3;
+        state.started = true;
+        drop(state);
+        let end = End(queue.clone());
+        let thread = std::thread::spawn(move || {
+            let _end = end;
+            panic!("triggered");
+        });
+        assert!(thread.join().is_err());
+        assert!(lock(&queue.state).finished);
+        assert_eq!(queue.flush(Deadline::default()), 0);
+        assert_eq!(queue.close(Deadline::default()).lost, 8);
+        let counters = lock(&queue.state).counters;
+        assert_eq!(counters.settled(), counters.accepted);
+    }
+
+    #[test]
+    #[cfg(unix)]
     fn the_end_of_what_was_adopted_is_waited_for_however_long_that_takes() {
         let folder = tempfile::tempdir().unwrap();
         let config = json!({"user_id": "u", "queue": {"spool_dir": folder.path().join("spool")}});

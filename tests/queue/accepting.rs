@@ -107,6 +107,44 @@ fn a_call_waits_for_room_where_it_is_told_to() {
 }
 
 #[test]
+fn nothing_lingers_where_there_is_no_room() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    for durable in [false, true] {
+        // Calls of one message fill a batch; after one of six, the next does not fit.
+        for messages in [1, 6] {
+            let keys = json!({"max_messages": 10, "spool_max_bytes": 65_536, "linger_ms": 3_600_000, "overflow": "block", "block_ms": 30_000});
+            let folder = tempfile::tempdir().unwrap();
+            let client = match durable {
+                true => client(&durable_config_for(judge.host(), folder.path(), keys)),
+                false => client_of(&judge, keys),
+            };
+            let text = json!({"a": "x".repeat(4000)});
+            let call: Vec<_> = ids(messages)
+                .map(|id| merged(message(&id), json!({"message": text})))
+                .collect();
+            (0..30).for_each(|_| enqueue_together(&client, &call));
+            flush(&client);
+        }
+    }
+}
+
+#[test]
+fn a_small_queue_sends_before_it_is_full() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    for durable in [false, true] {
+        let keys = json!({"max_messages": 10, "spool_max_bytes": 65_536, "linger_ms": 3_600_000});
+        let folder = tempfile::tempdir().unwrap();
+        let client = match durable {
+            true => client(&durable_config_for(judge.host(), folder.path(), keys)),
+            false => client_of(&judge, keys),
+        };
+        let large = merged(message("x"), json!({"message": {"a": "x".repeat(4000)}}));
+        (0..8).for_each(|_| enqueue_together(&client, std::slice::from_ref(&large)));
+        wait_until(&client, |now| now["delivered"].as_u64() > Some(0));
+    }
+}
+
+#[test]
 fn the_oldest_makes_room_where_it_is_told_to() {
     let (judge, released) = held();
     let client = client_of(

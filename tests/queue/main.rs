@@ -29,4 +29,5 @@ mod faults;
 mod killing;
 mod loans;
 mod outage;
+mod overtaking;
 mod retrying;
