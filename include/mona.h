@@ -468,8 +468,8 @@ mona_status mona_wake(mona_client *client);
  * @param max_level  The most detailed level that is wanted, as Python's number: records of this number and higher
  *     are passed on, so 10 means debug and all above, 40 errors only, 0 everything. The clients' `logging_level` does
  *     not count.
- * @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative; nothing was changed then and `destroy`
- *     will not be called.
+ * @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative, with a callback; nothing was changed then and
+ *     `destroy` will not be called. `MONA_ERROR_INTERNAL`.
  *
  * Inside the callback and `destroy`, no lock of the library is held. They may call every function but `mona_client_free`.
  * `mona_flush`, `mona_client_close` and `mona_poll` do not wait there: what they would wait for could be this thread. A record
