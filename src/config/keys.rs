@@ -5,6 +5,7 @@ use super::setting::{
     Defaults, DeliveryEvents, LogEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
 };
 use crate::error::Error;
+use crate::transport::Proxies;
 use serde_json::{Map, Value};
 
 /// One row of the table, as documentation and error messages need it.
@@ -20,11 +21,11 @@ pub struct Key {
 }
 
 macro_rules! settings {
-    ($(#[$attribute:meta])* $config:ident, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+    ($(#[$attribute:meta])* $config:ident $(and $beside:ident: $beside_type:ty)?, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
         env $environment:expr, from $origin:literal, $doc:literal;)* })* }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug)]
-        pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* }
+        pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* $(pub $beside: $beside_type,)? }
 
         /// By themselves, so that the library holds no documentation.
         pub const $names: &[&str] = &[$($(stringify!($name),)*)*];
@@ -42,7 +43,7 @@ macro_rules! settings {
 
         impl Default for $config {
             fn default() -> Self {
-                $config { $($($name: <$type>::from($default),)*)* }
+                $config { $($($name: <$type>::from($default),)*)* $($beside: Default::default(),)? }
             }
         }
 
@@ -68,7 +69,7 @@ macro_rules! settings {
 
 settings! {
     /// Everything a client can be told, resolved from its configuration object and the environment.
-    Config, NAMES, GROUPS {
+    Config and proxies: Proxies, NAMES, GROUPS {
     "Identity" {
         api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY", "MONA_SDK_OIDC_CLIENT_ID"], from "mona_sdk 0.0.51",
             "The API key of the Mona account (in mode `OIDC` the client id).";

@@ -15,6 +15,7 @@ pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync}
 
 use crate::environment;
 use crate::error::Error;
+use crate::transport::Proxies;
 use keys::NAMES;
 use serde_json::{Map, Value};
 
@@ -44,7 +45,9 @@ impl Config {
                 )));
             }
         }
-        let config = Config::resolve(object, environment)?;
+        let mut config = Config::resolve(object, environment)?;
+        // Now, because a forked child finds another environment.
+        config.proxies = Proxies::new(config.proxy.as_ref(), environment);
         config.check()?;
         Ok(config)
     }

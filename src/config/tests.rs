@@ -39,6 +39,13 @@ fn the_object_wins_over_the_environment() {
 }
 
 #[test]
+fn proxies_are_those_of_the_environment_that_was_read() {
+    let config = read("{}", &[("HTTP_PROXY", "http://h:1")]).unwrap();
+    let direct = read("{}", &[]).unwrap();
+    assert_ne!(config.proxies, direct.proxies);
+}
+
+#[test]
 fn every_variable_of_every_key_is_read() {
     for key in keys::GROUPS.iter().flat_map(|(_, keys)| keys.iter()) {
         for variable in key.environment {

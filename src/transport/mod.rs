@@ -20,7 +20,6 @@ pub use response::Response;
 pub use response::retry_after;
 
 use crate::config::{Config, Secret};
-use crate::environment;
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
@@ -113,7 +112,7 @@ impl Transport {
     pub fn new(config: &Config) -> Self {
         let settings = Settings {
             connect_timeout: Duration::from_millis(config.connect_timeout_ms.into()),
-            proxies: Proxies::new(config.proxy.as_ref(), &environment::variable),
+            proxies: config.proxies.clone(),
             ca_file: config.ca_file.clone(),
         };
         let mut pools = lock(POOLS.get(|_| Mutex::default()));
