@@ -150,7 +150,7 @@ settings! {
         proxy: Option<Secret> = None, env [], from "libmona",
             "URL of an HTTP proxy for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured.";
         ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
-            "PEM file (or folder) of the certificate authorities to trust instead of the system's. Where the system has none, bundled ones are used.";
+            "PEM file (or folder) of the certificate authorities to trust instead of the system's; read at the first certificate, but a relative path is one from the folder that the program is in when the client is made. Where the system has none, bundled ones are used.";
     }
     "Logging" {
         logger_name: String = "mona-logger", env ["MONA_SDK_LOGGER_NAME", "MONA_LOGGER_NAME"], from "mona_sdk 0.0.51 (environment only)",
@@ -209,7 +209,7 @@ settings! {
         pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
             "The same, in the long run.";
         spool_dir: Option<String> = None, env [], from "libmona",
-            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; several programs may share it. Without it messages wait in memory only. With it they wait on disk, and `spool_max_bytes` and `spool_retention_hours` count in place of `max_messages`, `max_bytes` and `time_to_live_ms`.";
+            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; a relative path is one from the folder that the program is in when the client is made. Several programs may share it. Without it messages wait in memory only. With it they wait on disk, and `spool_max_bytes` and `spool_retention_hours` count in place of `max_messages`, `max_bytes` and `time_to_live_ms`.";
         spool_max_bytes: u32 = 268_435_456u32, [65536.0 to 4000000000.0], env [], from "libmona",
             "The most that all files under that folder may take, in bytes. A call beyond it does not fit: see `overflow`.";
         spool_keep_free_bytes: u32 = 268_435_456u32, [0.0 to 4000000000.0], env [], from "libmona",

@@ -46,6 +46,20 @@ fn proxies_are_those_of_the_environment_that_was_read() {
 }
 
 #[test]
+fn paths_are_those_from_where_the_client_was_made() {
+    let text = r#"{"ca_file":"a","queue":{"spool_dir":"b/c"}}"#;
+    let config = read(text, &[]).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(config.ca_file.as_deref(), here.join("a").to_str());
+    assert_eq!(config.queue.spool_dir.as_deref(), here.join("b/c").to_str());
+    let config = read(r#"{"ca_file":"/a"}"#, &[]).unwrap();
+    assert_eq!(
+        (config.ca_file.as_deref(), config.queue.spool_dir),
+        (Some("/a"), None)
+    );
+}
+
+#[test]
 fn every_variable_of_every_key_is_read() {
     for key in keys::GROUPS.iter().flat_map(|(_, keys)| keys.iter()) {
         for variable in key.environment {
