@@ -148,7 +148,7 @@ settings! {
         request_timeout_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "Milliseconds for one request, from connecting to the last byte of its answer. A call's own `timeout_ms` can only shorten it.";
         proxy: Option<Secret> = None, env [], from "libmona",
-            "URL of an HTTP proxy for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured.";
+            "URL of an HTTP proxy (`http://`, which may be left out, or `https://`) for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured. No request goes past a proxy of another kind (`socks5://`…): where one counts, no client is made, unless `NO_PROXY` is `*`.";
         ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
             "PEM file (or folder) of the certificate authorities to trust instead of the system's; read at the first certificate, but a relative path is one from the folder that the program is in when the client is made. Where the system has none, bundled ones are used.";
     }

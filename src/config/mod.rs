@@ -48,7 +48,7 @@ impl Config {
         }
         let mut config = Config::resolve(object, environment)?;
         // Now, because a forked child finds another environment.
-        config.proxies = Proxies::new(config.proxy.as_ref(), environment);
+        config.proxies = Proxies::new(config.proxy.as_ref(), environment)?;
         for path in [&mut config.ca_file, &mut config.queue.spool_dir] {
             // Now, because the host may change its folder, and a forked child opens both again.
             let absolute = path.as_ref().and_then(|path| absolute(path).ok());

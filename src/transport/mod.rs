@@ -12,6 +12,7 @@ mod proxy;
 mod resolver;
 mod response;
 mod tls;
+mod url;
 
 use pause::UnderWay;
 pub use proxy::Proxies;
