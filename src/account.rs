@@ -65,6 +65,18 @@ impl Account {
         })
     }
 
+    /// Whether what the configuration names is there. To be asked once: what was there may go.
+    pub fn check(&self) -> Result<(), Error> {
+        let rest = self.url(Endpoint::Export, "")?;
+        let app = self.url(Endpoint::App(""), "")?;
+        let login = if self.session.renewable() {
+            &self.config.auth_api_token_url
+        } else {
+            ""
+        };
+        self.transport.check(&[&rest, &app, login])
+    }
+
     /// The user as far as the configuration tells, before any login.
     fn configured_user(&self) -> &str {
         let config = &self.config;

@@ -135,6 +135,7 @@ impl Client {
 
     fn start(&self) -> Result<(), Error> {
         let parts = self.parts()?;
+        parts.account.check()?;
         if parts.queue.durable() {
             let enqueuer = self.enqueuer(parts, true);
             parts

@@ -1,6 +1,7 @@
 //! Writes `docs/configuration.md` from the table of keys.
 
 use super::keys::{GROUPS, Key, QUEUE_GROUPS};
+use super::setting::Limit;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -12,7 +13,8 @@ const HEAD: &str = "\
 from its environment variable (the first of them that is set and not empty), then from its default. The environment is read
 when the client is made, never later.
 
-An unknown key, a value of the wrong type or one out of range is `MONA_ERROR_INITIALIZATION`: the message
+An unknown key, a value of the wrong type, one out of range, a URL or host that is none, or a `ca_file` without a certificate where
+TLS is to be used, is `MONA_ERROR_INITIALIZATION`: the message
 names the key or the variable, and the known key that is nearest. Booleans in the environment are `true`,
 `1`, `yes`, `false`, `0` or `no` in any case; anything else is an error.
 
@@ -37,8 +39,10 @@ pub fn markdown() -> String {
 
 fn row(key: &Key) -> String {
     let mut kind = key.kind.to_owned();
-    if let Some(range) = key.range.filter(|range| range.high < 1e300) {
-        let _ = write!(kind, ", {} to {}", range.low, range.high);
+    if let Some(Limit::Between(low, high)) = key.limit
+        && high < 1e300
+    {
+        let _ = write!(kind, ", {low} to {high}");
     }
     let variables: Vec<_> = key.environment.iter().map(|v| format!("`{v}`")).collect();
     format!(

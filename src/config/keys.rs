@@ -2,7 +2,7 @@
 //! environment variables and documentation.
 
 use super::setting::{
-    Defaults, DeliveryEvents, LogEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
+    Defaults, DeliveryEvents, Limit, LogEvents, Overflow, Rates, Secret, Setting, SpoolSync,
 };
 use crate::error::Error;
 use crate::transport::Proxies;
@@ -13,7 +13,7 @@ pub struct Key {
     pub name: &'static str,
     pub kind: &'static str,
     pub default: &'static str,
-    pub range: Option<Range>,
+    pub limit: Option<Limit>,
     /// Environment variables that give the default, the first that is set counting.
     pub environment: &'static [&'static str],
     pub origin: &'static str,
@@ -21,7 +21,7 @@ pub struct Key {
 }
 
 macro_rules! settings {
-    ($(#[$attribute:meta])* $config:ident $(and $beside:ident: $beside_type:ty)?, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+    ($(#[$attribute:meta])* $config:ident $(and $beside:ident: $beside_type:ty)?, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$($limit:tt)*],)?
         env $environment:expr, from $origin:literal, $doc:literal;)* })* }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ macro_rules! settings {
             name: stringify!($name),
             kind: <$type as Setting>::KIND,
             default: stringify!($default),
-            range: settings!(@range $($low, $high)?),
+            limit: settings!(@limit $($($limit)*)?),
             environment: &$environment,
             origin: $origin,
             doc: $doc,
@@ -56,15 +56,17 @@ macro_rules! settings {
                 $($(resolve(
                     &mut config.$name,
                     stringify!($name),
-                    settings!(@range $($low, $high)?),
+                    settings!(@limit $($($limit)*)?),
                     given(stringify!($name), &$environment, object, environment),
                 )?;)*)*
                 Ok(config)
             }
         }
     };
-    (@range) => { None };
-    (@range $low:literal, $high:literal) => { Some(Range { low: $low, high: $high }) };
+    (@limit) => { None };
+    (@limit url) => { Some(Limit::Url) };
+    (@limit host) => { Some(Limit::Host) };
+    (@limit $low:literal to $high:literal) => { Some(Limit::Between($low, $high)) };
 }
 
 settings! {
@@ -105,21 +107,21 @@ settings! {
             "Seconds between these attempts.";
         refresh_token_safety_margin: f64 = 12.0, [-8760.0 to 8760.0], env ["MONA_SDK_REFRESH_TOKEN_SAFETY_MARGIN"], from "mona_sdk 0.0.51 (environment only)",
             "Hours before its expiry at which an access token is renewed; never more than a fifth of its lifetime.";
-        auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+        auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", [url], env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
             "Where to log in.";
-        refresh_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token/token/refresh", env ["MONA_SDK_REFRESH_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+        refresh_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token/token/refresh", [url], env ["MONA_SDK_REFRESH_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
             "Where to renew an access token.";
     }
     "Servers" {
         should_use_ssl: bool = true, env ["MONA_SDK_SHOULD_USE_SSL"], from "mona_sdk 0.0.51",
             "Use `https` for the default hosts and for overridden hosts. Full URLs keep their own scheme.";
         override_rest_api_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_URL"], from "mona_sdk 0.0.51",
-            "The whole URL that messages are sent to, used as it stands.";
-        override_rest_api_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
+            "The whole URL that messages are sent to, used as it stands: with one that is none, the client is made and each export fails, as in the Python package.";
+        override_rest_api_host: Option<String> = None, [host], env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, that messages are sent to; in ASCII (`xn--…`). Default: `incoming<user_id>.monalabs.io`.";
-        override_app_server_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
+        override_app_server_host: Option<String> = None, [host], env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, of the services. Default: `api<user_id>.monalabs.io`.";
-        override_app_server_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",
+        override_app_server_full_url: Option<String> = None, [url], env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",
             "Base URL of the services; a service's path is added to it.";
         use_send_event_endpoint: bool = false, env ["MONA_SDK_USE_SEND_EVENT_ENDPOINT"], from "mona_sdk 0.0.58 (environment only)",
             "Send messages to `/sendEvent` and `/monaSendEvent`, the newer names of `/export` and `/monaExport`.";
@@ -257,7 +259,7 @@ fn given<'a>(
 fn resolve<T: Setting>(
     setting: &mut T,
     name: &str,
-    range: Option<Range>,
+    limit: Option<Limit>,
     given: Given,
 ) -> Result<(), Error> {
     let value = match &given {
@@ -265,10 +267,8 @@ fn resolve<T: Setting>(
         Given::Member(value) => T::from_json(value),
         Given::Variable(_, text) => T::from_text(text),
     };
-    let problem = match (value, range) {
-        (Ok(value), Some(range)) if !value.within(range) => {
-            format!("must be between {} and {}", range.low, range.high)
-        }
+    let problem = match (value, limit) {
+        (Ok(value), Some(limit)) if !value.keeps_to(limit) => format!("must be {limit}"),
         (Ok(value), _) => {
             *setting = value;
             return Ok(());

@@ -143,6 +143,14 @@ fn a_bad_value_names_its_key() {
             r#"{"queue":{"spool_dir":"d","overflow":"drop_oldest"}}"#,
             "config_json: queue.overflow drop_oldest cannot be had with queue.spool_dir, which loses no message: use reject or block",
         ),
+        (
+            r#"{"auth_api_token_url":"zzz"}"#,
+            "config_json: auth_api_token_url must be an http:// or https:// URL, in ASCII (xn--...)",
+        ),
+        (
+            r#"{"override_rest_api_host":"h:99999"}"#,
+            "config_json: override_rest_api_host must be a host, or host and port, in ASCII (xn--...)",
+        ),
         ("[]", "config_json: $ must be an object"),
         (
             "{",
@@ -150,6 +158,64 @@ fn a_bad_value_names_its_key() {
         ),
     ] {
         assert_eq!(read(text, &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn urls_and_hosts_are_such() {
+    let urls = [
+        "auth_api_token_url",
+        "refresh_token_url",
+        "override_app_server_full_url",
+    ];
+    let hosts = ["override_rest_api_host", "override_app_server_host"];
+    let known = |key: &str, value: &str| {
+        let text = serde_json::json!({key: value}).to_string();
+        read(&text, &[]).is_ok()
+    };
+    for key in urls {
+        for good in [
+            "http://h",
+            "https://h:1/p?q",
+            "HTTP://[::1]:8",
+            "http://u:p@h/",
+        ] {
+            assert!(known(key, good), "{key} {good}");
+        }
+        for bad in [
+            "zzz",
+            "::::",
+            "http://",
+            "ftp://h",
+            "http://h:99999",
+            "http://b\u{fc}cher/",
+            "file:///x",
+        ] {
+            assert!(!known(key, bad), "{key} {bad}");
+        }
+    }
+    for key in hosts {
+        for good in [
+            "",
+            "h",
+            "h:80",
+            "127.0.0.1:1",
+            "[::1]:8",
+            "a_b.c-d.",
+            "xn--bcher-kva.example",
+        ] {
+            assert!(known(key, good), "{key} {good}");
+        }
+        for bad in [
+            "h:99999",
+            "h:x",
+            "http://h",
+            "b\u{fc}cher.example",
+            "a b",
+            "{HOST}",
+        ] {
+            assert!(!known(key, bad), "{key} {bad}");
+        }
     }
 }
 

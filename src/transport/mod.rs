@@ -19,6 +19,7 @@ pub use proxy::Proxies;
 pub use response::Response;
 #[cfg(any(test, fuzzing))]
 pub use response::retry_after;
+pub use url::web;
 
 use crate::config::{Config, Secret};
 use crate::error::Error;
@@ -132,6 +133,20 @@ impl Transport {
         }
     }
 
+    /// Whether the configured authorities can be had, should one of these URLs need them.
+    pub fn check(&self, urls: &[&str]) -> Result<(), Error> {
+        let settings = &self.pool.settings;
+        let encrypted = |url: &&str| {
+            url.get(..5)
+                .is_some_and(|s| s.eq_ignore_ascii_case("https"))
+        };
+        match &settings.ca_file {
+            Some(file) if urls.iter().any(encrypted) => tls::check(file),
+            _ => Ok(()),
+        }
+        .map_err(Error::Initialization)
+    }
+
     pub fn post(&self, request: Request) -> Result<Response, Error> {
         let server = request.server;
         let _under_way = UnderWay::begin(request.deadline, self.request_timeout)
@@ -190,8 +205,16 @@ fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// What no repetition will help.
+fn unsendable(server: &str, cause: &str) -> Error {
+    Error::Unsendable(format!("Cannot connect to {server}: {cause}"))
+}
+
 /// What went wrong while a request was under way.
 fn failure(server: &'static str, error: reqwest::Error) -> Error {
+    if error.is_builder() {
+        return unsendable(server, &reason(error));
+    }
     let timeout = error.is_timeout();
     let cause = reason(error);
     if timeout {
