@@ -148,7 +148,7 @@ const char *mona_status_name(mona_status status);
  * for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
  *
  * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
- * the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
+ * the same key, secret, URL, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
  *
  * @pre `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.
  */

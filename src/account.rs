@@ -6,7 +6,7 @@ use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::log::Logger;
 use crate::sync::Deadline;
-use crate::transport::{JSON, Request, Response, Transport};
+use crate::transport::{JSON, Request, Response, Transport, route};
 use bytes::Bytes;
 use sha2::{Digest, Sha224};
 use std::sync::Arc;
@@ -85,10 +85,15 @@ impl Account {
     }
 
     /// Tells the endpoint of messages from others. Not for any eyes: may hold the API key.
-    pub fn endpoint(&self) -> String {
+    fn endpoint(&self) -> String {
         // Where no request can be sent to, none is.
         let url = self.url(Endpoint::Export, self.configured_user());
         url.unwrap_or_default()
+    }
+
+    /// Tells the endpoint of messages, reached the way that this client goes, from others. Not for any eyes either.
+    pub fn way(&self) -> String {
+        format!("{}\n{}", self.endpoint(), route(&self.config))
     }
 
     /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.

@@ -119,7 +119,7 @@ impl Client {
                 logger,
                 queue: Queue::new(
                     self.config.queue.clone(),
-                    &account.endpoint(),
+                    &account.way(),
                     account.fingerprint(),
                     Reporter::new(&self.config, events.clone()),
                 )?,

@@ -203,7 +203,7 @@ settings! {
         time_to_live_ms: u32 = 300_000u32, [1.0 to 4000000000.0], env [], from "libmona",
             "How long delivery is tried, in milliseconds; then a message is given up and counted as `expired`.";
         back_off_first_ms: u32 = 500u32, [1.0 to 3600000.0], env [], from "libmona",
-            "The shortest wait after a failed request, in milliseconds. All clients of a process that send to the same URL wait together, and one request finds out whether the service is back.";
+            "The shortest wait after a failed request, in milliseconds. All clients of a process that send to the same URL by the same proxy, with the same `ca_file`, wait together, and one request finds out whether the service is back.";
         back_off_longest_ms: u32 = 60_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "What the waits grow to, in milliseconds. A server's `Retry-After` may make one longer, up to an hour.";
         pause_first_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",

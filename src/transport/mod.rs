@@ -31,6 +31,7 @@ use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -42,6 +43,13 @@ struct Settings {
     connect_timeout: Duration,
     proxies: Proxies,
     ca_file: Option<String>,
+}
+
+/// Tells the way that requests take from others, without giving it away.
+pub fn route(config: &Config) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&config.proxies, &config.ca_file).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A connection pool, as far as it is known outside of the thread that has the connections.
