@@ -39,6 +39,32 @@ fn the_object_wins_over_the_environment() {
 }
 
 #[test]
+fn an_empty_text_hides_the_environment() {
+    let variables = [
+        ("MONA_SDK_USER_ID", "env"),
+        ("MONA_SDK_SECRET", "env"),
+        ("HTTP_PROXY", "h"),
+    ];
+    let config = read(r#"{"user_id":"","secret":"","proxy":""}"#, &variables).unwrap();
+    assert_eq!(config.user_id, None);
+    assert!(config.secret.is_some_and(|secret| secret.is_empty()));
+    assert_eq!(config.proxies, read("{}", &variables).unwrap().proxies);
+}
+
+#[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let config = read(
+        r#"{"user_id":"a","queue":{"linger_ms":1,"linger_ms":2},"user_id":"b"}"#,
+        &[],
+    );
+    let config = config.unwrap();
+    assert_eq!(
+        (config.user_id.as_deref(), config.queue.linger_ms),
+        (Some("b"), 2)
+    );
+}
+
+#[test]
 fn proxies_are_those_of_the_environment_that_was_read() {
     let config = read("{}", &[("HTTP_PROXY", "http://h:1")]).unwrap();
     let direct = read("{}", &[]).unwrap();
