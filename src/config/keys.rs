@@ -152,7 +152,7 @@ settings! {
         proxy: Option<Secret> = None, env [], from "libmona",
             "URL of an HTTP proxy (`http://`, which may be left out, or `https://`) for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured. No request goes past a proxy of another kind (`socks5://`…): where one counts, no client is made, unless `NO_PROXY` is `*`.";
         ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
-            "PEM file (or folder) of the certificate authorities to trust instead of the system's; read at the first certificate, but a relative path is one from the folder that the program is in when the client is made. Where the system has none, bundled ones are used.";
+            "PEM file (or folder) of the certificate authorities to trust instead of the system's (which are looked for at the first certificate, by `SSL_CERT_DIR` too). Read again at the first certificate; a relative path is one from the folder that the program is in when the client is made. Where the system has none, bundled ones are used.";
     }
     "Logging" {
         logger_name: String = "mona-logger", env ["MONA_SDK_LOGGER_NAME", "MONA_LOGGER_NAME"], from "mona_sdk 0.0.51 (environment only)",
