@@ -14,7 +14,7 @@ from its environment variable (the first of them that is set and not empty), the
 when the client is made, never later, in forked children neither. Variables that are not UTF-8 are ignored.
 
 An empty text (`\"\"`) is not left out: it hides the environment variable and, where the default is none, means none. But `api_key` and
-`secret` are sent empty then, and an empty `proxy` leaves the choice to the environment. A key that stands twice in an object, of
+`secret` are empty texts then, and an empty `proxy` leaves the choice to the environment. A key that stands twice in an object, of
 a call's options too, counts as it stands last.
 
 An unknown key, a value of the wrong type, one out of range, a URL or host that is none, or a `ca_file` without a certificate where
