@@ -67,14 +67,17 @@ impl Account {
 
     /// Whether what the configuration names is there. To be asked once: what was there may go.
     pub fn check(&self) -> Result<(), Error> {
-        let rest = self.url(Endpoint::Export, "")?;
-        let app = self.url(Endpoint::App(""), "")?;
+        let config = &self.config;
+        let default = if config.should_use_ssl { "https" } else { "" };
+        let rest = config.override_rest_api_full_url.as_deref();
+        let app = config.override_app_server_full_url.as_deref();
         let login = if self.session.renewable() {
-            &self.config.auth_api_token_url
+            &config.auth_api_token_url
         } else {
             ""
         };
-        self.transport.check(&[&rest, &app, login])
+        self.transport
+            .check(&[rest.unwrap_or(default), app.unwrap_or(default), login])
     }
 
     /// The user as far as the configuration tells, before any login.

@@ -18,7 +18,6 @@ use crate::error::Error;
 use crate::transport::Proxies;
 use keys::NAMES;
 use serde_json::{Map, Value};
-use std::path::absolute;
 
 impl Config {
     /// Reads the configuration object; what it leaves out comes from the process's environment.
@@ -49,12 +48,14 @@ impl Config {
         let mut config = Config::resolve(object, environment)?;
         // Now, because a forked child finds another environment.
         config.proxies = Proxies::new(config.proxy.as_ref(), environment)?;
+        // Now, because the host may change its folder, and a forked child opens both again.
+        let here = std::env::current_dir().unwrap_or_default();
         for path in [&mut config.ca_file, &mut config.queue.spool_dir] {
-            // Now, because the host may change its folder, and a forked child opens both again.
-            let absolute = path.as_ref().and_then(|path| absolute(path).ok());
-            *path = absolute
-                .and_then(|path| path.into_os_string().into_string().ok())
-                .or(path.take());
+            if let Some(path) = path
+                && let Some(absolute) = here.join(&path).to_str()
+            {
+                *path = absolute.to_owned();
+            }
         }
         config.check()?;
         Ok(config)

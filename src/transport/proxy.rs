@@ -28,33 +28,33 @@ impl Proxies {
                 exceptions: None,
             });
         }
-        let find = |name: &str| {
-            let lower = environment(name).map(|value| (name.to_owned(), value));
-            let found = lower.or_else(|| {
-                let name = name.to_uppercase();
-                environment(&name).map(|value| (name, value))
-            });
+        let find = |names: [&'static str; 2]| {
+            let given = |name| environment(name).map(|value| (name, value));
+            let found = names.into_iter().find_map(given);
             found.filter(|(_, value)| !value.is_empty())
         };
-        let exceptions = find("no_proxy").map(|(_, list)| list);
+        let exceptions = find(["no_proxy", "NO_PROXY"]).map(|(_, list)| list);
         let everything = |list: &String| list.split(',').any(|entry| entry.trim() == "*");
         if exceptions.as_ref().is_some_and(everything) {
             return Ok(Proxies::default());
         }
-        // A CGI program's HTTP_PROXY may come from a request's `Proxy:` header.
-        let believed = |(name, _): &(String, String)| {
-            name == "http_proxy" || environment("REQUEST_METHOD").is_none()
+        let proxy = |names| match find(names) {
+            Some((name, value)) => checked("environment", name, Secret::new(value)).map(Some),
+            None => Ok(None),
         };
-        let http = find("http_proxy").filter(believed);
-        let all = find("all_proxy");
-        let proxy = |found: Option<(String, String)>| {
-            let checked =
-                |(name, value): (String, String)| checked("environment", &name, Secret::new(value));
-            found.map(checked).transpose()
+        // A CGI program's HTTP_PROXY may come from a request's `Proxy:` header.
+        let capital = match environment("REQUEST_METHOD") {
+            Some(_) => "http_proxy",
+            None => "HTTP_PROXY",
+        };
+        let all = ["all_proxy", "ALL_PROXY"];
+        let or_all = |found| match found {
+            None => proxy(all),
+            found => Ok(found),
         };
         Ok(Proxies {
-            http: proxy(http.or_else(|| all.clone()))?,
-            https: proxy(find("https_proxy").or(all))?,
+            http: or_all(proxy(["http_proxy", capital])?)?,
+            https: or_all(proxy(["https_proxy", "HTTPS_PROXY"])?)?,
             exceptions,
         })
     }
