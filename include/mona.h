@@ -148,7 +148,7 @@ const char *mona_status_name(mona_status status);
  * for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
  *
  * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
- * the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
+ * the same key, secret, URL, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
  *
  * @pre `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.
  */
@@ -468,8 +468,8 @@ mona_status mona_wake(mona_client *client);
  * @param max_level  The most detailed level that is wanted, as Python's number: records of this number and higher
  *     are passed on, so 10 means debug and all above, 40 errors only, 0 everything. The clients' `logging_level` does
  *     not count.
- * @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative; nothing was changed then and `destroy`
- *     will not be called.
+ * @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative, with a callback; nothing was changed then and
+ *     `destroy` will not be called. `MONA_ERROR_INTERNAL`.
  *
  * Inside the callback and `destroy`, no lock of the library is held. They may call every function but `mona_client_free`.
  * `mona_flush`, `mona_client_close` and `mona_poll` do not wait there: what they would wait for could be this thread. A record

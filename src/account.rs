@@ -6,7 +6,7 @@ use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::log::Logger;
 use crate::sync::Deadline;
-use crate::transport::{JSON, Request, Response, Transport};
+use crate::transport::{JSON, Request, Response, Transport, route};
 use bytes::Bytes;
 use sha2::{Digest, Sha224};
 use std::sync::Arc;
@@ -65,6 +65,21 @@ impl Account {
         })
     }
 
+    /// Whether what the configuration names is there. To be asked once: what was there may go.
+    pub fn check(&self) -> Result<(), Error> {
+        let config = &self.config;
+        let default = if config.should_use_ssl { "https" } else { "" };
+        let rest = config.override_rest_api_full_url.as_deref();
+        let app = config.override_app_server_full_url.as_deref();
+        let login = if self.session.renewable() {
+            &config.auth_api_token_url
+        } else {
+            ""
+        };
+        self.transport
+            .check(&[rest.unwrap_or(default), app.unwrap_or(default), login])
+    }
+
     /// The user as far as the configuration tells, before any login.
     fn configured_user(&self) -> &str {
         let config = &self.config;
@@ -73,10 +88,15 @@ impl Account {
     }
 
     /// Tells the endpoint of messages from others. Not for any eyes: may hold the API key.
-    pub fn endpoint(&self) -> String {
+    fn endpoint(&self) -> String {
         // Where no request can be sent to, none is.
         let url = self.url(Endpoint::Export, self.configured_user());
         url.unwrap_or_default()
+    }
+
+    /// Tells the endpoint of messages, reached the way that this client goes, from others. Not for any eyes either.
+    pub fn way(&self) -> String {
+        format!("{}\n{}", self.endpoint(), route(&self.config))
     }
 
     /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.

@@ -119,7 +119,7 @@ impl Client {
                 logger,
                 queue: Queue::new(
                     self.config.queue.clone(),
-                    &account.endpoint(),
+                    &account.way(),
                     account.fingerprint(),
                     Reporter::new(&self.config, events.clone()),
                 )?,
@@ -135,6 +135,7 @@ impl Client {
 
     fn start(&self) -> Result<(), Error> {
         let parts = self.parts()?;
+        parts.account.check()?;
         if parts.queue.durable() {
             let enqueuer = self.enqueuer(parts, true);
             parts

@@ -51,6 +51,20 @@ fn clients_of_one_key_share_a_login() {
 }
 
 #[test]
+fn a_client_whose_proxy_is_gone_keeps_no_other_from_logging_in() {
+    let sandbox = sandbox();
+    let later = json!({"authenticate_on_init": false});
+    let closed = ClosedPort::new();
+    for config in [config(&sandbox, later.clone()), oidc(&sandbox, later)] {
+        let mut detour = config.clone();
+        detour["proxy"] = format!("http://{}", closed.host()).into();
+        let (astray, direct) = (client(&detour), client(&config));
+        assert_eq!(astray.export(MESSAGE, None).status, Status::Failed);
+        assert_eq!(direct.export(MESSAGE, None).status, Status::Ok);
+    }
+}
+
+#[test]
 fn another_secret_logs_in_by_itself() {
     let credentials = Some(("k-own".to_owned(), "right".to_owned()));
     let sandbox = Sandbox::start(Options {

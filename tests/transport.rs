@@ -5,6 +5,7 @@
 mod judge;
 mod support;
 
+use mona::client::Client;
 use mona::status::Status;
 use mona_sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
@@ -198,8 +199,28 @@ fn forward(listener: TcpListener, to: String) -> std::thread::JoinHandle<()> {
 fn a_missing_authority_file_is_named() {
     let sandbox = tls_sandbox();
     let config = tls_config(&sandbox, json!({"ca_file": "/nowhere/ca.pem"}));
-    let message = document(&client(&config).export(MESSAGE, None))["error_message"].to_string();
-    assert!(message.contains("/nowhere/ca.pem"), "{message}");
+    let message = refused(&config);
+    assert!(message.contains("ca_file /nowhere/ca.pem"), "{message}");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    refused(&tls_config(
+        &sandbox,
+        json!({"ca_file": file.path().to_str()}),
+    ));
+}
+
+#[test]
+fn a_missing_authority_file_matters_to_no_client_without_tls() {
+    let sandbox = sandbox();
+    let client = client(&config(&sandbox, json!({"ca_file": "/nowhere/ca.pem"})));
+    assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
+}
+
+/// Why no client is made.
+fn refused(config: &Value) -> String {
+    let (client, answer) = Client::new(Some(&config.to_string()));
+    assert!(client.is_none());
+    assert_eq!(answer.status, Status::Initialization);
+    document(&answer)["error_message"].to_string()
 }
 
 #[test]
@@ -260,30 +281,34 @@ fn overrides_do_what_they_say() {
 
 #[test]
 fn a_url_that_is_none_fails_the_call() {
-    for url in ["127.0.0.1/x", "ftp://127.0.0.1/x", "http://"] {
+    for url in [
+        "127.0.0.1/x",
+        "ftp://127.0.0.1/x",
+        "http://",
+        "http://b\u{fc}cher.example",
+    ] {
         let config =
             json!({"auth_mode": "NO_AUTH", "user_id": "u", "override_rest_api_full_url": url});
         let answer = client(&config).export(MESSAGE, None);
         assert_eq!(answer.status, Status::Failed, "{url}");
-        assert_eq!(document(&answer)["error_kind"], "connection", "{url}");
+        let document = document(&answer);
+        assert_eq!(document["error_kind"], "unsendable", "{url}");
+        assert_eq!(document["retriable"], false, "{url}");
     }
 }
 
 #[test]
 fn hosts_are_ascii_and_international_ones_are_written_in_punycode() {
     let proxy = canned(json!([]));
-    let export = |host: &str| {
-        let config = json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false,
-            "override_rest_api_host": host, "proxy": format!("http://{}", proxy.host())});
-        document(&client(&config).export(MESSAGE, None))
+    let of = |host: &str| {
+        json!({"auth_mode": "NO_AUTH", "user_id": "u", "should_use_ssl": false,
+            "override_rest_api_host": host, "proxy": format!("http://{}", proxy.host())})
     };
-    assert_eq!(export("xn--bcher-kva.example")["success"], true);
+    let client = client(&of("xn--bcher-kva.example"));
+    assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
     assert_eq!(paths(&proxy), ["http://xn--bcher-kva.example/monaExport"]);
-    let refused = export("b\u{fc}cher.example");
-    assert_eq!(refused["error_kind"], "connection");
-    let message = refused["error_message"].as_str().unwrap();
+    let message = refused(&of("b\u{fc}cher.example"));
     assert!(message.contains("xn--"), "{message}");
-    assert_eq!(proxy.request_count(), 1);
 }
 
 #[test]

@@ -82,6 +82,8 @@ struct Identity {
     api_key: Option<Secret>,
     secret: Option<Secret>,
     scope: Option<String>,
+    /// A server that one client cannot reach is there for those that go another way.
+    route: u64,
 }
 
 /// The session of the configured mode, and whether its requests carry a token.

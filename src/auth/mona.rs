@@ -4,7 +4,7 @@ use super::answer::{Attempt, ask, json};
 use super::{Authenticator, Context, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
-use crate::transport::JSON;
+use crate::transport::{JSON, route};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -34,6 +34,7 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
         api_key: config.api_key.clone(),
         secret: config.secret.clone(),
         scope: None,
+        route: route(config),
     };
     Ok(Session::shared(&identity, || {
         Box::new(MonaLogin(identity.clone()))

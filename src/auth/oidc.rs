@@ -4,7 +4,7 @@ use super::answer::{Attempt, BODY_BYTES, ask};
 use super::{Authenticator, Context, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
-use crate::transport::FORM;
+use crate::transport::{FORM, route};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -25,6 +25,7 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
         api_key: config.api_key.clone(),
         secret: config.secret.clone(),
         scope: config.oidc_scope.clone(),
+        route: route(config),
     };
     Ok(Session::shared(&identity, || {
         Box::new(ClientCredentials(identity.clone()))

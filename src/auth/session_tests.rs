@@ -148,6 +148,7 @@ fn one_identity_never_waits_for_another() {
         api_key: Some(crate::config::Secret::new(key.to_owned())),
         secret: None,
         scope: None,
+        route: 0,
     };
     let (slow_script, slow) = scripted();
     let (fast_script, fast) = scripted();

@@ -1,6 +1,7 @@
 //! Writes `docs/configuration.md` from the table of keys.
 
 use super::keys::{GROUPS, Key, QUEUE_GROUPS};
+use super::setting::Limit;
 use std::fmt::Write;
 
 const HEAD: &str = "\
@@ -10,9 +11,14 @@ const HEAD: &str = "\
 
 `mona_client_new` takes one JSON object, or NULL for an empty one. A key that is left out, or null, comes
 from its environment variable (the first of them that is set and not empty), then from its default. The environment is read
-when the client is made, never later.
+when the client is made, never later, in forked children neither. Variables that are not UTF-8 are ignored.
 
-An unknown key, a value of the wrong type or one out of range is `MONA_ERROR_INITIALIZATION`: the message
+An empty text (`\"\"`) is not left out: it hides the environment variable and, where the default is none, means none. But `api_key` and
+`secret` are empty texts then, and an empty `proxy` leaves the choice to the environment. A key that stands twice in an object, of
+a call's options too, counts as it stands last.
+
+An unknown key, a value of the wrong type, one out of range, a URL or host that is none, or a `ca_file` without a certificate where
+TLS is to be used, is `MONA_ERROR_INITIALIZATION`: the message
 names the key or the variable, and the known key that is nearest. Booleans in the environment are `true`,
 `1`, `yes`, `false`, `0` or `no` in any case; anything else is an error.
 
@@ -37,8 +43,10 @@ pub fn markdown() -> String {
 
 fn row(key: &Key) -> String {
     let mut kind = key.kind.to_owned();
-    if let Some(range) = key.range.filter(|range| range.high < 1e300) {
-        let _ = write!(kind, ", {} to {}", range.low, range.high);
+    if let Some(Limit::Between(low, high)) = key.limit
+        && high < 1e300
+    {
+        let _ = write!(kind, ", {low} to {high}");
     }
     let variables: Vec<_> = key.environment.iter().map(|v| format!("`{v}`")).collect();
     format!(

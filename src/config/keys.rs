@@ -2,9 +2,10 @@
 //! environment variables and documentation.
 
 use super::setting::{
-    Defaults, DeliveryEvents, LogEvents, Overflow, Range, Rates, Secret, Setting, SpoolSync,
+    Defaults, DeliveryEvents, Limit, LogEvents, Overflow, Rates, Secret, Setting, SpoolSync,
 };
 use crate::error::Error;
+use crate::transport::Proxies;
 use serde_json::{Map, Value};
 
 /// One row of the table, as documentation and error messages need it.
@@ -12,7 +13,7 @@ pub struct Key {
     pub name: &'static str,
     pub kind: &'static str,
     pub default: &'static str,
-    pub range: Option<Range>,
+    pub limit: Option<Limit>,
     /// Environment variables that give the default, the first that is set counting.
     pub environment: &'static [&'static str],
     pub origin: &'static str,
@@ -20,11 +21,11 @@ pub struct Key {
 }
 
 macro_rules! settings {
-    ($(#[$attribute:meta])* $config:ident, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$low:literal to $high:literal],)?
+    ($(#[$attribute:meta])* $config:ident $(and $beside:ident: $beside_type:ty)?, $names:ident, $groups:ident { $($group:literal { $($name:ident: $type:ty = $default:expr, $([$($limit:tt)*],)?
         env $environment:expr, from $origin:literal, $doc:literal;)* })* }) => {
         $(#[$attribute])*
         #[derive(Clone, Debug)]
-        pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* }
+        pub struct $config { $($(#[doc = $doc] pub $name: $type,)*)* $(pub $beside: $beside_type,)? }
 
         /// By themselves, so that the library holds no documentation.
         pub const $names: &[&str] = &[$($(stringify!($name),)*)*];
@@ -34,7 +35,7 @@ macro_rules! settings {
             name: stringify!($name),
             kind: <$type as Setting>::KIND,
             default: stringify!($default),
-            range: settings!(@range $($low, $high)?),
+            limit: settings!(@limit $($($limit)*)?),
             environment: &$environment,
             origin: $origin,
             doc: $doc,
@@ -42,7 +43,7 @@ macro_rules! settings {
 
         impl Default for $config {
             fn default() -> Self {
-                $config { $($($name: <$type>::from($default),)*)* }
+                $config { $($($name: <$type>::from($default),)*)* $($beside: Default::default(),)? }
             }
         }
 
@@ -55,20 +56,22 @@ macro_rules! settings {
                 $($(resolve(
                     &mut config.$name,
                     stringify!($name),
-                    settings!(@range $($low, $high)?),
+                    settings!(@limit $($($limit)*)?),
                     given(stringify!($name), &$environment, object, environment),
                 )?;)*)*
                 Ok(config)
             }
         }
     };
-    (@range) => { None };
-    (@range $low:literal, $high:literal) => { Some(Range { low: $low, high: $high }) };
+    (@limit) => { None };
+    (@limit url) => { Some(Limit::Url) };
+    (@limit host) => { Some(Limit::Host) };
+    (@limit $low:literal to $high:literal) => { Some(Limit::Between($low, $high)) };
 }
 
 settings! {
     /// Everything a client can be told, resolved from its configuration object and the environment.
-    Config, NAMES, GROUPS {
+    Config and proxies: Proxies, NAMES, GROUPS {
     "Identity" {
         api_key: Option<Secret> = None, env ["MONA_SDK_API_KEY", "MONA_SDK_OIDC_CLIENT_ID"], from "mona_sdk 0.0.51",
             "The API key of the Mona account (in mode `OIDC` the client id).";
@@ -104,21 +107,21 @@ settings! {
             "Seconds between these attempts.";
         refresh_token_safety_margin: f64 = 12.0, [-8760.0 to 8760.0], env ["MONA_SDK_REFRESH_TOKEN_SAFETY_MARGIN"], from "mona_sdk 0.0.51 (environment only)",
             "Hours before its expiry at which an access token is renewed; never more than a fifth of its lifetime.";
-        auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+        auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", [url], env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
             "Where to log in.";
-        refresh_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token/token/refresh", env ["MONA_SDK_REFRESH_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
+        refresh_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token/token/refresh", [url], env ["MONA_SDK_REFRESH_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
             "Where to renew an access token.";
     }
     "Servers" {
         should_use_ssl: bool = true, env ["MONA_SDK_SHOULD_USE_SSL"], from "mona_sdk 0.0.51",
             "Use `https` for the default hosts and for overridden hosts. Full URLs keep their own scheme.";
         override_rest_api_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_URL"], from "mona_sdk 0.0.51",
-            "The whole URL that messages are sent to, used as it stands.";
-        override_rest_api_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
+            "The whole URL that messages are sent to, used as it stands: with one that is none, the client is made and each export fails, as in the Python package.";
+        override_rest_api_host: Option<String> = None, [host], env ["MONA_SDK_OVERRIDE_REST_API_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, that messages are sent to; in ASCII (`xn--…`). Default: `incoming<user_id>.monalabs.io`.";
-        override_app_server_host: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
+        override_app_server_host: Option<String> = None, [host], env ["MONA_SDK_OVERRIDE_APP_SERVER_HOST"], from "mona_sdk 0.0.51",
             "Host, or host and port, of the services. Default: `api<user_id>.monalabs.io`.";
-        override_app_server_full_url: Option<String> = None, env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",
+        override_app_server_full_url: Option<String> = None, [url], env ["MONA_SDK_OVERRIDE_APP_SERVER_URL"], from "mona_sdk 0.0.58",
             "Base URL of the services; a service's path is added to it.";
         use_send_event_endpoint: bool = false, env ["MONA_SDK_USE_SEND_EVENT_ENDPOINT"], from "mona_sdk 0.0.58 (environment only)",
             "Send messages to `/sendEvent` and `/monaSendEvent`, the newer names of `/export` and `/monaExport`.";
@@ -147,9 +150,9 @@ settings! {
         request_timeout_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "Milliseconds for one request, from connecting to the last byte of its answer. A call's own `timeout_ms` can only shorten it.";
         proxy: Option<Secret> = None, env [], from "libmona",
-            "URL of an HTTP proxy for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured.";
+            "URL of an HTTP proxy (`http://`, which may be left out, or `https://`) for every request; may hold `user:password@`. Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (in either case) are honoured. No request goes past a proxy of another kind (`socks5://`…): where one counts, no client is made, unless `NO_PROXY` is `*`.";
         ca_file: Option<String> = None, env ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"], from "libmona",
-            "PEM file (or folder) of the certificate authorities to trust instead of the system's. Where the system has none, bundled ones are used.";
+            "PEM file (or folder) of the certificate authorities to trust instead of the system's (which are looked for at the first certificate, by `SSL_CERT_DIR` too). Read again at the first certificate; a relative path is one from the folder that the program is in when the client is made. Where the system has none, bundled ones are used.";
     }
     "Logging" {
         logger_name: String = "mona-logger", env ["MONA_SDK_LOGGER_NAME", "MONA_LOGGER_NAME"], from "mona_sdk 0.0.51 (environment only)",
@@ -200,7 +203,7 @@ settings! {
         time_to_live_ms: u32 = 300_000u32, [1.0 to 4000000000.0], env [], from "libmona",
             "How long delivery is tried, in milliseconds; then a message is given up and counted as `expired`.";
         back_off_first_ms: u32 = 500u32, [1.0 to 3600000.0], env [], from "libmona",
-            "The shortest wait after a failed request, in milliseconds. All clients of a process that send to the same URL wait together, and one request finds out whether the service is back.";
+            "The shortest wait after a failed request, in milliseconds. All clients of a process that send to the same URL by the same proxy, with the same `ca_file`, wait together, and one request finds out whether the service is back.";
         back_off_longest_ms: u32 = 60_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "What the waits grow to, in milliseconds. A server's `Retry-After` may make one longer, up to an hour.";
         pause_first_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
@@ -208,7 +211,7 @@ settings! {
         pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
             "The same, in the long run.";
         spool_dir: Option<String> = None, env [], from "libmona",
-            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; several programs may share it. Without it messages wait in memory only. With it they wait on disk, and `spool_max_bytes` and `spool_retention_hours` count in place of `max_messages`, `max_bytes` and `time_to_live_ms`.";
+            "Folder in which accepted messages are kept until they are delivered, so that they survive the program. Made if missing; a relative path is one from the folder that the program is in when the client is made. Several programs may share it. Without it messages wait in memory only. With it they wait on disk, and `spool_max_bytes` and `spool_retention_hours` count in place of `max_messages`, `max_bytes` and `time_to_live_ms`.";
         spool_max_bytes: u32 = 268_435_456u32, [65536.0 to 4000000000.0], env [], from "libmona",
             "The most that all files under that folder may take, in bytes. A call beyond it does not fit: see `overflow`.";
         spool_keep_free_bytes: u32 = 268_435_456u32, [0.0 to 4000000000.0], env [], from "libmona",
@@ -256,7 +259,7 @@ fn given<'a>(
 fn resolve<T: Setting>(
     setting: &mut T,
     name: &str,
-    range: Option<Range>,
+    limit: Option<Limit>,
     given: Given,
 ) -> Result<(), Error> {
     let value = match &given {
@@ -264,10 +267,8 @@ fn resolve<T: Setting>(
         Given::Member(value) => T::from_json(value),
         Given::Variable(_, text) => T::from_text(text),
     };
-    let problem = match (value, range) {
-        (Ok(value), Some(range)) if !value.within(range) => {
-            format!("must be between {} and {}", range.low, range.high)
-        }
+    let problem = match (value, limit) {
+        (Ok(value), Some(limit)) if !value.keeps_to(limit) => format!("must be {limit}"),
         (Ok(value), _) => {
             *setting = value;
             return Ok(());

@@ -15,6 +15,7 @@ pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync}
 
 use crate::environment;
 use crate::error::Error;
+use crate::transport::Proxies;
 use keys::NAMES;
 use serde_json::{Map, Value};
 
@@ -44,7 +45,18 @@ impl Config {
                 )));
             }
         }
-        let config = Config::resolve(object, environment)?;
+        let mut config = Config::resolve(object, environment)?;
+        // Now, because a forked child finds another environment.
+        config.proxies = Proxies::new(config.proxy.as_ref(), environment)?;
+        // Now, because the host may change its folder, and a forked child opens both again.
+        let here = std::env::current_dir().unwrap_or_default();
+        for path in [&mut config.ca_file, &mut config.queue.spool_dir] {
+            if let Some(path) = path
+                && let Some(absolute) = here.join(&path).to_str()
+            {
+                *path = absolute.to_owned();
+            }
+        }
         config.check()?;
         Ok(config)
     }

@@ -2,17 +2,31 @@
 
 use super::did_you_mean;
 use super::keys::{QUEUE_NAMES, QueueConfig};
+use crate::transport;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use zeroize::Zeroizing;
 
-/// Inclusive bounds of a number.
+/// What a value has to be, beside its type.
 #[derive(Clone, Copy)]
-pub struct Range {
-    pub low: f64,
-    pub high: f64,
+pub enum Limit {
+    /// Inclusive bounds of a number.
+    Between(f64, f64),
+    Url,
+    /// A host, or host and port.
+    Host,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Limit::Between(low, high) => write!(f, "between {low} and {high}"),
+            Limit::Url => f.write_str("an http:// or https:// URL, in ASCII (xn--...)"),
+            Limit::Host => f.write_str("a host, or host and port, in ASCII (xn--...)"),
+        }
+    }
 }
 
 /// A value that must never be shown. Its memory is cleared when it is dropped.
@@ -122,7 +136,7 @@ pub trait Setting: Sized {
     /// From the environment, never empty.
     fn from_text(text: &str) -> Result<Self, String>;
 
-    fn within(&self, _range: Range) -> bool {
+    fn keeps_to(&self, _limit: Limit) -> bool {
         true
     }
 }
@@ -164,8 +178,8 @@ impl Setting for u32 {
         Ok(saturate(number as f64))
     }
 
-    fn within(&self, range: Range) -> bool {
-        (range.low..=range.high).contains(&f64::from(*self))
+    fn keeps_to(&self, limit: Limit) -> bool {
+        f64::from(*self).keeps_to(limit)
     }
 }
 
@@ -192,8 +206,8 @@ impl Setting for f64 {
             .ok_or_else(|| mistyped(Self::KIND))
     }
 
-    fn within(&self, range: Range) -> bool {
-        (range.low..=range.high).contains(self)
+    fn keeps_to(&self, limit: Limit) -> bool {
+        !matches!(limit, Limit::Between(low, high) if !(low..=high).contains(self))
     }
 }
 
@@ -210,6 +224,17 @@ impl Setting for String {
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(text.to_owned())
     }
+
+    fn keeps_to(&self, limit: Limit) -> bool {
+        match limit {
+            Limit::Between(..) => true,
+            Limit::Url => transport::web(self).is_some(),
+            // A whole URL would be one of a host called http.
+            Limit::Host => {
+                !self.contains("://") && transport::web(&format!("http://{self}/")).is_some()
+            }
+        }
+    }
 }
 
 /// An empty text means that nothing was given, as in the Python package.
@@ -222,6 +247,10 @@ impl Setting for Option<String> {
 
     fn from_text(text: &str) -> Result<Self, String> {
         Ok(Some(text.to_owned()))
+    }
+
+    fn keeps_to(&self, limit: Limit) -> bool {
+        self.as_ref().is_none_or(|text| text.keeps_to(limit))
     }
 }
 

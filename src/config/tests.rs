@@ -39,6 +39,53 @@ fn the_object_wins_over_the_environment() {
 }
 
 #[test]
+fn an_empty_text_hides_the_environment() {
+    let variables = [
+        ("MONA_SDK_USER_ID", "env"),
+        ("MONA_SDK_SECRET", "env"),
+        ("HTTP_PROXY", "h"),
+    ];
+    let config = read(r#"{"user_id":"","secret":"","proxy":""}"#, &variables).unwrap();
+    assert_eq!(config.user_id, None);
+    assert!(config.secret.is_some_and(|secret| secret.is_empty()));
+    assert_eq!(config.proxies, read("{}", &variables).unwrap().proxies);
+}
+
+#[test]
+fn of_a_key_that_stands_twice_the_last_counts() {
+    let config = read(
+        r#"{"user_id":"a","queue":{"linger_ms":1,"linger_ms":2},"user_id":"b"}"#,
+        &[],
+    );
+    let config = config.unwrap();
+    assert_eq!(
+        (config.user_id.as_deref(), config.queue.linger_ms),
+        (Some("b"), 2)
+    );
+}
+
+#[test]
+fn proxies_are_those_of_the_environment_that_was_read() {
+    let config = read("{}", &[("HTTP_PROXY", "http://h:1")]).unwrap();
+    let direct = read("{}", &[]).unwrap();
+    assert_ne!(config.proxies, direct.proxies);
+}
+
+#[test]
+fn paths_are_those_from_where_the_client_was_made() {
+    let text = r#"{"ca_file":"a","queue":{"spool_dir":"b/c"}}"#;
+    let config = read(text, &[]).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(config.ca_file.as_deref(), here.join("a").to_str());
+    assert_eq!(config.queue.spool_dir.as_deref(), here.join("b/c").to_str());
+    let config = read(r#"{"ca_file":"/a"}"#, &[]).unwrap();
+    assert_eq!(
+        (config.ca_file.as_deref(), config.queue.spool_dir),
+        (Some("/a"), None)
+    );
+}
+
+#[test]
 fn every_variable_of_every_key_is_read() {
     for key in keys::GROUPS.iter().flat_map(|(_, keys)| keys.iter()) {
         for variable in key.environment {
@@ -122,6 +169,14 @@ fn a_bad_value_names_its_key() {
             r#"{"queue":{"spool_dir":"d","overflow":"drop_oldest"}}"#,
             "config_json: queue.overflow drop_oldest cannot be had with queue.spool_dir, which loses no message: use reject or block",
         ),
+        (
+            r#"{"auth_api_token_url":"zzz"}"#,
+            "config_json: auth_api_token_url must be an http:// or https:// URL, in ASCII (xn--...)",
+        ),
+        (
+            r#"{"override_rest_api_host":"h:99999"}"#,
+            "config_json: override_rest_api_host must be a host, or host and port, in ASCII (xn--...)",
+        ),
         ("[]", "config_json: $ must be an object"),
         (
             "{",
@@ -129,6 +184,64 @@ fn a_bad_value_names_its_key() {
         ),
     ] {
         assert_eq!(read(text, &[]).unwrap_err(), expected);
+    }
+}
+
+#[test]
+fn urls_and_hosts_are_such() {
+    let urls = [
+        "auth_api_token_url",
+        "refresh_token_url",
+        "override_app_server_full_url",
+    ];
+    let hosts = ["override_rest_api_host", "override_app_server_host"];
+    let known = |key: &str, value: &str| {
+        let text = serde_json::json!({key: value}).to_string();
+        read(&text, &[]).is_ok()
+    };
+    for key in urls {
+        for good in [
+            "http://h",
+            "https://h:1/p?q",
+            "HTTP://[::1]:8",
+            "http://u:p@h/",
+        ] {
+            assert!(known(key, good), "{key} {good}");
+        }
+        for bad in [
+            "zzz",
+            "::::",
+            "http://",
+            "ftp://h",
+            "http://h:99999",
+            "http://b\u{fc}cher/",
+            "file:///x",
+        ] {
+            assert!(!known(key, bad), "{key} {bad}");
+        }
+    }
+    for key in hosts {
+        for good in [
+            "",
+            "h",
+            "h:80",
+            "127.0.0.1:1",
+            "[::1]:8",
+            "a_b.c-d.",
+            "xn--bcher-kva.example",
+        ] {
+            assert!(known(key, good), "{key} {good}");
+        }
+        for bad in [
+            "h:99999",
+            "h:x",
+            "http://h",
+            "b\u{fc}cher.example",
+            "a b",
+            "{HOST}",
+        ] {
+            assert!(!known(key, bad), "{key} {bad}");
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>
 /// for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
 ///
 /// Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
-/// the same key, secret and URL; how long that may take is up to the authentication's retries and waits.
+/// the same key, secret, URL, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
 ///
 /// # Safety
 /// `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.

@@ -78,8 +78,8 @@ fn text(line: &str) -> CString {
 /// @param max_level  The most detailed level that is wanted, as Python's number: records of this number and higher
 ///     are passed on, so 10 means debug and all above, 40 errors only, 0 everything. The clients' `logging_level` does
 ///     not count.
-/// @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative; nothing was changed then and `destroy`
-///     will not be called.
+/// @return `MONA_OK`. `MONA_ERROR_INVALID_ARGUMENT`: `max_level` is negative, with a callback; nothing was changed then and
+///     `destroy` will not be called. `MONA_ERROR_INTERNAL`.
 ///
 /// Inside the callback and `destroy`, no lock of the library is held. They may call every function but `mona_client_free`.
 /// `mona_flush`, `mona_client_close` and `mona_poll` do not wait there: what they would wait for could be this thread. A record
@@ -97,7 +97,7 @@ pub unsafe extern "C" fn mona_set_log_callback(
     destroy: Option<unsafe extern "C" fn(user_data: *mut c_void)>,
     max_level: i32,
 ) -> mona_status {
-    if max_level < 0 {
+    if callback.is_some() && max_level < 0 {
         return Status::InvalidArgument as mona_status;
     }
     let set = || {

@@ -208,6 +208,14 @@ fn what_a_log_callback_is_given_lives_as_long_as_it_may_be_called() {
 }
 
 #[test]
+fn without_a_log_callback_the_other_arguments_do_not_count() {
+    let _alone = LOG.lock();
+    // SAFETY: without a callback nothing of it is used.
+    let status = unsafe { mona_set_log_callback(None, null_mut(), Some(drop_lines), -1) };
+    assert_eq!(status, OK);
+}
+
+#[test]
 fn static_texts_are_terminated() {
     // SAFETY: both are static texts.
     let (version, name) = unsafe {

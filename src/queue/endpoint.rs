@@ -28,15 +28,15 @@ struct State {
 }
 
 impl Endpoint {
-    /// The one with this URL.
-    pub fn of(url: &str) -> Arc<Endpoint> {
+    /// The one with this name: its URL, and the way there.
+    pub fn of(name: &str) -> Arc<Endpoint> {
         let mut endpoints = lock(ENDPOINTS.get(|_| Mutex::default()));
-        if let Some(known) = endpoints.get(url).and_then(Weak::upgrade) {
+        if let Some(known) = endpoints.get(name).and_then(Weak::upgrade) {
             return known;
         }
         endpoints.retain(|_, endpoint| endpoint.strong_count() > 0);
         let endpoint = Arc::new(Endpoint::default());
-        endpoints.insert(url.to_owned(), Arc::downgrade(&endpoint));
+        endpoints.insert(name.to_owned(), Arc::downgrade(&endpoint));
         endpoint
     }
 

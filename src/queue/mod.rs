@@ -75,16 +75,16 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue for the endpoint with this URL, whose spool, if it is to have one, belongs to that endpoint and
+    /// A queue for the endpoint with this name, whose spool, if it is to have one, belongs to that endpoint and
     /// one user.
     pub fn new(
         config: QueueConfig,
-        url: &str,
+        endpoint: &str,
         fingerprint: String,
         reporter: Reporter,
     ) -> Result<Arc<Self>, Error> {
         Ok(Arc::new(Queue {
-            state: Mutex::new(State::new(&config, Endpoint::of(url))),
+            state: Mutex::new(State::new(&config, Endpoint::of(endpoint))),
             spool: durable::open(&config, fingerprint)?,
             reporter,
             config,

@@ -10,7 +10,7 @@
 use super::inbox::{Found, Inbox};
 use super::pools::Pools;
 use super::response::{self, Response};
-use super::{Settings, failure, out_of_time};
+use super::{Settings, failure, out_of_time, unsendable};
 use crate::error::Error;
 use crate::ffi::descriptors;
 use crate::sync::Deadline;
@@ -288,8 +288,7 @@ impl Worker {
         let request = match request {
             Ok(Ok(request)) => request,
             Ok(Err(cause)) => {
-                let server = job.server;
-                let _ = answer.send(Err(Error::Connection { server, cause }));
+                let _ = answer.send(Err(unsendable(job.server, &cause)));
                 return;
             }
             // Its sender learns of it by the answer that never comes.

@@ -12,15 +12,16 @@ mod proxy;
 mod resolver;
 mod response;
 mod tls;
+mod url;
 
 use pause::UnderWay;
 pub use proxy::Proxies;
 pub use response::Response;
 #[cfg(any(test, fuzzing))]
 pub use response::retry_after;
+pub use url::web;
 
 use crate::config::{Config, Secret};
-use crate::environment;
 use crate::error::Error;
 use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
@@ -30,6 +31,7 @@ use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
 use std::collections::HashMap;
 use std::error::Error as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
@@ -41,6 +43,13 @@ struct Settings {
     connect_timeout: Duration,
     proxies: Proxies,
     ca_file: Option<String>,
+}
+
+/// Tells the way that requests take from others, without giving it away.
+pub fn route(config: &Config) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&config.proxies, &config.ca_file).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A connection pool, as far as it is known outside of the thread that has the connections.
@@ -113,7 +122,7 @@ impl Transport {
     pub fn new(config: &Config) -> Self {
         let settings = Settings {
             connect_timeout: Duration::from_millis(config.connect_timeout_ms.into()),
-            proxies: Proxies::new(config.proxy.as_ref(), &environment::variable),
+            proxies: config.proxies.clone(),
             ca_file: config.ca_file.clone(),
         };
         let mut pools = lock(POOLS.get(|_| Mutex::default()));
@@ -130,6 +139,20 @@ impl Transport {
             pool,
             request_timeout: Duration::from_millis(config.request_timeout_ms.into()),
         }
+    }
+
+    /// Whether the configured authorities can be had, should one of these URLs need them.
+    pub fn check(&self, urls: &[&str]) -> Result<(), Error> {
+        let settings = &self.pool.settings;
+        let encrypted = |url: &&str| {
+            url.get(..5)
+                .is_some_and(|s| s.eq_ignore_ascii_case("https"))
+        };
+        match &settings.ca_file {
+            Some(file) if urls.iter().any(encrypted) => tls::check(file),
+            _ => Ok(()),
+        }
+        .map_err(Error::Initialization)
     }
 
     pub fn post(&self, request: Request) -> Result<Response, Error> {
@@ -191,8 +214,16 @@ fn authorization(token: &Secret) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
+/// What no repetition will help.
+fn unsendable(server: &str, cause: &str) -> Error {
+    Error::Unsendable(format!("Cannot connect to {server}: {cause}"))
+}
+
 /// What went wrong while a request was under way.
 fn failure(server: &'static str, error: reqwest::Error) -> Error {
+    if error.is_builder() {
+        return unsendable(server, &reason(error));
+    }
     let timeout = error.is_timeout();
     let cause = reason(error);
     if timeout {

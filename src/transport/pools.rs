@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::http::Job;
+use super::url::has_ascii_host;
 use super::{Settings, reason, resolver, tls};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -148,11 +149,4 @@ fn redirected(attempt: Attempt) -> Action {
     } else {
         attempt.stop()
     }
-}
-
-/// Whether all but the path and the query of a URL is ASCII, as hosts' names are on the wire.
-fn has_ascii_host(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    host.rsplit('@').next().unwrap_or_default().is_ascii()
 }

@@ -1,6 +1,8 @@
 //! Which proxy requests go through.
 
+use super::url;
 use crate::config::Secret;
+use crate::error::Error;
 use reqwest::{NoProxy, Proxy};
 
 /// Proxies as configured or as the environment had them when the client was made.
@@ -12,38 +14,49 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// A configured proxy serves every request; without one the usual variables count, lower case first.
+    /// A configured proxy serves every request; without one the usual variables count, lower case first. An error where
+    /// one that counts cannot be used: requests are never to go past it.
     pub fn new(
         configured: Option<&Secret>,
         environment: &dyn Fn(&str) -> Option<String>,
-    ) -> Proxies {
+    ) -> Result<Proxies, Error> {
         if let Some(proxy) = configured.filter(|proxy| !proxy.is_empty()) {
-            return Proxies {
-                http: Some(proxy.clone()),
-                https: Some(proxy.clone()),
+            let proxy = Some(checked("config_json", "proxy", proxy.clone())?);
+            return Ok(Proxies {
+                http: proxy.clone(),
+                https: proxy,
                 exceptions: None,
-            };
+            });
         }
-        let find = |name: &str| {
-            let found = environment(name).or_else(|| environment(&name.to_uppercase()));
-            found.filter(|value| !value.is_empty())
+        let find = |names: [&'static str; 2]| {
+            let given = |name| environment(name).map(|value| (name, value));
+            let found = names.into_iter().find_map(given);
+            found.filter(|(_, value)| !value.is_empty())
         };
-        let exceptions = find("no_proxy");
+        let exceptions = find(["no_proxy", "NO_PROXY"]).map(|(_, list)| list);
         let everything = |list: &String| list.split(',').any(|entry| entry.trim() == "*");
         if exceptions.as_ref().is_some_and(everything) {
-            return Proxies::default();
+            return Ok(Proxies::default());
         }
-        // A CGI program's HTTP_PROXY may come from a request's `Proxy:` header.
-        let http = match environment("REQUEST_METHOD") {
-            Some(_) => environment("http_proxy").filter(|value| !value.is_empty()),
-            None => find("http_proxy"),
+        let proxy = |names| match find(names) {
+            Some((name, value)) => checked("environment", name, Secret::new(value)).map(Some),
+            None => Ok(None),
         };
-        let all = find("all_proxy");
-        Proxies {
-            http: http.or_else(|| all.clone()).map(Secret::new),
-            https: find("https_proxy").or(all).map(Secret::new),
+        // A CGI program's HTTP_PROXY may come from a request's `Proxy:` header.
+        let capital = match environment("REQUEST_METHOD") {
+            Some(_) => "http_proxy",
+            None => "HTTP_PROXY",
+        };
+        let all = ["all_proxy", "ALL_PROXY"];
+        let or_all = |found| match found {
+            None => proxy(all),
+            found => Ok(found),
+        };
+        Ok(Proxies {
+            http: or_all(proxy(["http_proxy", capital])?)?,
+            https: or_all(proxy(["https_proxy", "HTTPS_PROXY"])?)?,
             exceptions,
-        }
+        })
     }
 
     pub fn build(&self) -> Result<Vec<Proxy>, String> {
@@ -61,15 +74,32 @@ impl Proxies {
     }
 }
 
+/// A proxy that the HTTP library can use; it leaves others out without a word.
+fn checked(place: &str, name: &str, proxy: Secret) -> Result<Secret, Error> {
+    let text = proxy.reveal();
+    let usable = url::web(text).is_some()
+        || !text.contains("://") && url::web(&format!("http://{text}")).is_some();
+    if usable {
+        return Ok(proxy);
+    }
+    Err(Error::Initialization(format!(
+        "{place}: {name} must be the URL of an HTTP proxy: http://host:port or https://host:port"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn from(variables: &[(&str, &str)]) -> Proxies {
-        Proxies::new(None, &|name| {
+    fn read(configured: &str, variables: &[(&str, &str)]) -> Result<Proxies, Error> {
+        Proxies::new(secret(configured).as_ref(), &|name| {
             let found = variables.iter().find(|(variable, _)| *variable == name);
             found.map(|(_, value)| (*value).to_owned())
         })
+    }
+
+    fn from(variables: &[(&str, &str)]) -> Proxies {
+        read("", variables).unwrap()
     }
 
     fn secret(text: &str) -> Option<Secret> {
@@ -118,10 +148,62 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_url_is_an_error_that_does_not_show_it() {
-        let error = from(&[("http_proxy", "http://u:CANARY@[")])
-            .build()
-            .unwrap_err();
-        assert!(!error.contains("CANARY"));
+    fn a_proxy_that_cannot_be_used_is_an_error_that_does_not_show_it() {
+        for bad in [
+            "htp://u:CANARY@h:9",
+            "ftp://u:CANARY@h:9",
+            "socks5://u:CANARY@h:9",
+            "http://u:CANARY@[",
+            "http://u:CANARY@h:99999",
+            "http://u:CANARY@h{CANARY}:9",
+            "http://",
+            "u:CANARY@h:port",
+        ] {
+            let told = [
+                ("config_json: proxy ", read(bad, &[])),
+                ("environment: HTTP_PROXY ", read("", &[("HTTP_PROXY", bad)])),
+                (
+                    "environment: https_proxy ",
+                    read("", &[("https_proxy", bad)]),
+                ),
+                ("environment: ALL_PROXY ", read("", &[("ALL_PROXY", bad)])),
+            ];
+            for (place, error) in told {
+                let error = error.unwrap_err().to_string();
+                assert!(error.starts_with(place), "{bad}: {error}");
+                assert!(!error.contains("CANARY"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_does_not_count_may_be_anything() {
+        let found = from(&[
+            ("http_proxy", "a"),
+            ("https_proxy", "b"),
+            ("all_proxy", "socks5://c"),
+        ]);
+        assert_eq!((found.http, found.https), (secret("a"), secret("b")));
+        let exempt = [("http_proxy", "socks5://c"), ("no_proxy", "*")];
+        assert_eq!(from(&exempt), Proxies::default());
+    }
+
+    #[test]
+    fn a_proxy_may_lack_its_scheme() {
+        for good in [
+            "h",
+            "localhost:9",
+            "127.0.0.1:9",
+            "u:p@h:9",
+            "[::1]:9",
+            "//h:9",
+            "http:h:9",
+            "HTTP://h:9/",
+            "https://h",
+            " http://h:9",
+        ] {
+            let proxies = read(good, &[]).unwrap();
+            assert_eq!(proxies.build().unwrap().len(), 2, "{good}");
+        }
     }
 }

@@ -53,7 +53,7 @@ struct Verifier {
 impl Verifier {
     fn inner(&self) -> Result<&Arc<WebPkiServerVerifier>, Error> {
         self.inner.get_or_try_init(|| {
-            let roots = Arc::new(roots(self.ca_file.as_deref())?);
+            let roots = Arc::new(roots(self.ca_file.as_deref()).map_err(Error::General)?);
             WebPkiServerVerifier::builder_with_provider(roots, self.provider.clone())
                 .build()
                 .map_err(|error| Error::General(error.to_string()))
@@ -61,7 +61,18 @@ impl Verifier {
     }
 }
 
-fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
+/// Says why a file, or folder, of authorities cannot be used.
+pub fn check(ca_file: &str) -> Result<(), String> {
+    roots(Some(Path::new(ca_file)))
+        .map(drop)
+        .map_err(|problem| {
+            format!(
+                "{problem} (given by ca_file, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE)"
+            )
+        })
+}
+
+fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let Some(path) = ca_file else {
         // The system's are found by way of the environment.
@@ -82,11 +93,11 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore, Error> {
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
         let cause = loaded.errors.first().map(|error| format!(": {error}"));
-        return Err(Error::General(format!(
+        return Err(format!(
             "ca_file {} holds no certificate{}",
             path.display(),
             cause.unwrap_or_default()
-        )));
+        ));
     }
     Ok(roots)
 }

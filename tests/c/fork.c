@@ -266,6 +266,24 @@ static void a_child_holds_no_spool(void)
     CHECK(system(command) == 0);
 }
 
+/* What the client was made with counts, not what the child finds. */
+static void a_child_reads_no_environment(void)
+{
+    int status;
+    mona_client *made;
+    CHECK(mona_client_new("{\"auth_mode\": \"NO_AUTH\", \"user_id\": \"u\"}", &made, NULL) == MONA_OK);
+    client = made;
+    CHECK(setenv("http_proxy", "http://127.0.0.1:1", 1) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        export_one();
+        _exit(0);
+    }
+    CHECK(unsetenv("http_proxy") == 0);
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    mona_client_free(client);
+}
+
 /* Nothing is sent before the children have gone, so that nothing is under way when one is killed. */
 static void messages_in_a_spool(int forks)
 {
@@ -297,6 +315,7 @@ int main(void)
     int forks = wanted != NULL ? atoi(wanted) : 150;
     descriptors = process_entries("fd");
     a_child_holds_no_spool();
+    a_child_reads_no_environment();
     messages_in_memory(forks);
     messages_in_a_spool(forks / 3);
     return 0;

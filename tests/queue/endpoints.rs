@@ -1,6 +1,7 @@
 //! Several clients of one process, and their endpoints.
 
 use crate::background::*;
+use crate::closed_port::ClosedPort;
 use crate::judge::Judge;
 use crate::support::*;
 use serde_json::json;
@@ -34,6 +35,20 @@ fn clients_of_one_endpoint_leave_it_alone_together_and_one_asks_whether_it_is_ba
         // The wait begins when the client has the answer, which is after the arrival.
         assert!(gap >= Duration::from_millis(WAIT), "{gap:?}");
     }
+}
+
+#[test]
+fn a_client_whose_proxy_is_gone_holds_up_no_other() {
+    let judge = Judge::start(|_, _| (200, "{}".into()));
+    let waits = json!({"back_off_first_ms": 600_000, "back_off_longest_ms": 600_000});
+    let closed = ClosedPort::new();
+    let proxy = json!({"proxy": format!("http://{}", closed.host())});
+    let astray = client(&merged(config_for(judge.host(), waits), proxy));
+    enqueue(&astray, ids(1));
+    wait_until(&astray, |now| now["state"] == "backing_off");
+    let direct = client_of(&judge, json!({}));
+    enqueue(&direct, ids(1));
+    flush(&direct);
 }
 
 #[test]

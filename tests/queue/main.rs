@@ -14,6 +14,8 @@
 mod background;
 #[path = "../support/certificates.rs"]
 mod certificates;
+#[path = "../support/closed_port.rs"]
+mod closed_port;
 #[path = "../support/judge.rs"]
 mod judge;
 #[path = "../support/mod.rs"]
