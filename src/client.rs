@@ -41,8 +41,10 @@ impl Parts {
     /// under way any more.
     fn close(&self, calls: Deadline, delivery: impl FnOnce() -> Deadline) -> (bool, Undelivered) {
         self.events.refuse();
-        // While calls are waited for.
-        self.queue.prepare_to_close();
+        if !calls.passed() {
+            // While calls are waited for.
+            self.queue.prepare_to_close();
+        }
         let quiet = self.gate.close(calls) && self.events.settle(calls);
         let undelivered = self.queue.close(delivery());
         self.events.close();
