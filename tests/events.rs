@@ -7,7 +7,7 @@ mod background;
 mod judge;
 mod support;
 
-use background::{config_for, enqueue_together, flush, merged, message};
+use background::{config_for, enqueue_together, flush, merged, message, wait_until};
 use judge::Judge;
 use mona::client::Client;
 use mona::status::Status;
@@ -140,11 +140,14 @@ fn what_expires_or_is_dropped_is_told_too() {
     flush(&late);
     assert_eq!(sum(&events(&late), "expired"), 2);
 
-    let full = client_of(
-        &judge,
-        json!({"max_messages": 2, "overflow": "drop_oldest"}),
-    );
-    for id in ["a", "b", "c", "d", "e"] {
+    let hour = 3_600_000;
+    let keys = json!({"max_messages": 2, "overflow": "drop_oldest", "back_off_first_ms": hour, "back_off_longest_ms": hour});
+    let full = client_of(&judge, keys);
+    enqueue(&full, &["a"]);
+    // What is under way cannot be dropped.
+    full.flush(0);
+    wait_until(&full, |now| now["state"] == "backing_off");
+    for id in ["b", "c", "d", "e"] {
         enqueue(&full, &[id]);
     }
     full.close(0);
