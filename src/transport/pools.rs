@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use super::http::Job;
-use super::url::has_ascii_host;
+use super::url::has_plain_host;
 use super::{Settings, reason, resolver, tls};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
@@ -59,9 +59,9 @@ impl Pools {
 
     /// A request that is only to be sent; otherwise why it cannot be.
     pub fn request(&mut self, job: &Job) -> Result<Request, String> {
-        if !has_ascii_host(&job.url) {
+        if !has_plain_host(&job.url) {
             return Err(
-                "a host's name must be ASCII: write an international one as xn--...".into(),
+                "a host's name must be plain ASCII: write an international one as xn--...".into(),
             );
         }
         let pool = match self.0.entry(job.pool) {

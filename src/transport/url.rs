@@ -5,15 +5,64 @@ use reqwest::Url;
 
 /// A URL of HTTP, with a host that can be.
 pub fn web(text: &str) -> Option<Url> {
-    let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    let url = Url::parse(text).ok().filter(|_| has_ascii_host(text))?;
-    let known = matches!(url.scheme(), "http" | "https");
-    (known && url.host_str()?.bytes().all(harmless)).then_some(url)
+    let (scheme, _) = text.trim_start().split_once(':')?;
+    let known = ["http", "https"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    (known && has_plain_host(text)).then(|| Url::parse(text).ok())?
 }
 
-/// Whether all but the path and the query of a URL is ASCII, as hosts' names are on the wire.
-pub fn has_ascii_host(url: &str) -> bool {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    host.rsplit('@').next().unwrap_or_default().is_ascii()
+/// Whether a URL's host is as hosts are on the wire: nothing in it is to be decoded or mapped to ASCII, which the URL parser is built
+/// without.
+pub fn has_plain_host(url: &str) -> bool {
+    // The parser passes over these wherever they stand.
+    let rest = match url.split_once(':') {
+        Some((_, rest)) if !url.contains(['\t', '\n', '\r']) => rest,
+        _ => return false,
+    };
+    let slash = ['/', '\\'];
+    let mut parts = rest.trim_start_matches(slash).split(['/', '\\', '?', '#']);
+    let host = parts
+        .next()
+        .and_then(|authority| authority.rsplit('@').next());
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    host.is_some_and(|host| host.trim_end().bytes().all(plain))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_never_to_be_decoded_or_mapped() {
+        for bad in [
+            "http://A%FF",
+            "http:A%FF",
+            "HTTP:/A%FF/",
+            "http:\\\\A%FF",
+            "ht\ntp://A%FF",
+            "http://u@p@A%FF",
+            "http:///A%FF?x",
+            "http://A\u{e9}/",
+            "http://a b/",
+            "ftp://a/",
+            "http://",
+            "a",
+        ] {
+            assert_eq!(web(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn all_but_the_host_may_need_decoding() {
+        for good in [
+            "http://u%FF:\u{e9}@h/",
+            "https://H.Example:9/%FF\u{e9}",
+            "http://h?\u{e9}",
+            "http://[::1]:9",
+            " http://h ",
+        ] {
+            assert!(web(good).is_some(), "{good}");
+        }
+    }
 }
