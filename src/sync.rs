@@ -71,10 +71,18 @@ impl Deadline {
         Deadline::after(timeout_ms.try_into().ok())
     }
 
+    pub fn at(at: Instant) -> Self {
+        Deadline(Some(at))
+    }
+
+    /// The sooner of two.
+    pub fn min(self, other: Self) -> Self {
+        Deadline([self.0, other.0].into_iter().flatten().min())
+    }
+
     /// This deadline, or one so many milliseconds from now if that is sooner.
     pub fn sooner(self, timeout_ms: u64) -> Self {
-        let Deadline(other) = Deadline::after(Some(timeout_ms));
-        Deadline([self.0, other].into_iter().flatten().min())
+        self.min(Deadline::after(Some(timeout_ms)))
     }
 
     /// This deadline, or one so many milliseconds from now if that is later.

@@ -416,3 +416,14 @@ fn a_login_that_takes_longer_than_the_call_has_is_a_failed_login() {
     assert_eq!(answer.status, Status::Authentication, "{}", answer.document);
     sandbox.clear_rules();
 }
+
+#[test]
+fn a_login_that_outlasts_its_call_serves_the_next() {
+    let sandbox = canned(json!({"path": LOGIN, "handle": true, "delay_ms": 3_600_000}));
+    let client = client(&config(&sandbox, json!({"authenticate_on_init": false})));
+    let answer = client.export(MESSAGE, Some(r#"{"timeout_ms": 50}"#));
+    assert_eq!(document(&answer)["error_kind"], "timeout");
+    sandbox.clear_rules();
+    assert_eq!(client.export(MESSAGE, None).status, Status::Ok);
+    assert_eq!(count(&sandbox, LOGIN), 1);
+}

@@ -1,10 +1,10 @@
 //! What an authentication server answers to a request for a token, in either spelling.
 
 use super::token::lifetime;
-use super::{Context, SERVER, Token};
+use super::{Flight, SERVER, Token};
 use crate::config::{Erased, Secret};
 use crate::error::{Error, is_retriable_status};
-use crate::transport::{Request, Response};
+use crate::transport::{Request, Response, out_of_time};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -24,16 +24,31 @@ pub struct Attempt {
     pub error: Error,
     /// Whether the same attempt is worth repeating at once.
     pub repeat: bool,
+    /// Whether its call's time was over first: then it says nothing of the server.
+    pub unfinished: bool,
 }
 
 impl Attempt {
-    fn failed(said: &str, retriable: bool) -> Self {
+    pub fn unfinished() -> Self {
+        Attempt {
+            error: out_of_time(SERVER),
+            repeat: false,
+            unfinished: true,
+        }
+    }
+
+    pub fn failed(error: &Error) -> Self {
+        Attempt::refused(&error.to_string(), error.retriable())
+    }
+
+    fn refused(said: &str, retriable: bool) -> Self {
         Attempt {
             error: Error::Authentication {
                 message: format!("Mona's client could not authenticate: {said}"),
                 retriable,
             },
             repeat: retriable,
+            unfinished: false,
         }
     }
 }
@@ -48,38 +63,39 @@ pub fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
 
 /// Asks for a token. None of `secrets` shows in an error, should the server quote it.
 pub fn ask(
-    context: &Context,
+    flight: &Flight,
     url: &str,
     content_type: &'static str,
     body: Zeroizing<Vec<u8>>,
     secrets: &[Option<&Secret>],
 ) -> Result<Token, Attempt> {
-    let request = Request {
+    let earlier = flight.earlier(url).map(|answer| read(answer?, secrets));
+    match earlier {
+        // Too late to be of use.
+        Some(Ok(token)) if token.expired() => {}
+        Some(result) => return result,
+        None => {}
+    }
+    let response = flight.post(Request {
         server: SERVER,
         url,
         bearer: None,
         content_type,
         body: Bytes::from_owner(body),
         response_limit: RESPONSE_LIMIT,
-        deadline: context.deadline,
-    };
-    match context.transport.post(request) {
-        Ok(response) => read(response, secrets),
-        Err(error) => Err(Attempt::failed(&error.to_string(), error.retriable())),
-    }
+        deadline: flight.deadline,
+    })?;
+    read(response, secrets)
 }
 
-/// The token of an answer, whose memory is cleared.
-pub fn read(mut response: Response, secrets: &[Option<&Secret>]) -> Result<Token, Attempt> {
-    let answered = token(&response);
-    response.erase();
-    answered.map_err(|(said, repeat)| {
+pub fn read(response: Response, secrets: &[Option<&Secret>]) -> Result<Token, Attempt> {
+    token(&response).map_err(|(said, repeat)| {
         // In this order: the part of a secret that is cut off at the end would not be recognised.
         let said = secrets.iter().flatten().fold(said, |said, secret| {
             secret.conceal_in(&said).unwrap_or(said)
         });
         let said: String = said.chars().take(MAX_ERROR_TEXT).collect();
-        Attempt::failed(&said, repeat)
+        Attempt::refused(&said, repeat)
     })
 }
 
@@ -101,7 +117,8 @@ fn token(response: &Response) -> Result<Token, (String, bool)> {
     match secret(["accessToken", "access_token"]) {
         Some(access) => {
             let refresh = secret(["refreshToken", "refresh_token"]);
-            Ok(Token::new(access, refresh, lifetime(&answer)))
+            let lifetime = lifetime(&answer);
+            Ok(Token::new(access, refresh, response.arrived, lifetime))
         }
         None => Err(("the answer has no access token".to_owned(), false)),
     }

@@ -1,10 +1,11 @@
 //! Mode `MANUAL_TOKEN`: a token that the configuration gives, used as it is. Each client has its own.
 
 use super::answer::Attempt;
-use super::{Authenticator, Context, Session, Token};
+use super::{Authenticator, Flight, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use std::sync::Arc;
+use std::time::Instant;
 
 struct GivenToken(Secret);
 
@@ -26,8 +27,8 @@ pub fn given(config: &Config) -> Option<&Secret> {
 }
 
 impl Authenticator for GivenToken {
-    fn login(&self, _context: &Context) -> Result<Token, Attempt> {
-        Ok(Token::new(self.0.clone(), None, None))
+    fn login(&self, _flight: &Flight) -> Result<Token, Attempt> {
+        Ok(Token::new(self.0.clone(), None, Instant::now(), None))
     }
 
     fn renewable(&self) -> bool {

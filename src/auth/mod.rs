@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod flight;
 mod manual;
 mod mona;
 mod none;
@@ -17,6 +18,7 @@ pub use {answer::read, token::tenant};
 use crate::config::{Config, Secret, did_you_mean};
 use crate::error::Error;
 use answer::Attempt;
+use flight::Flight;
 use std::sync::Arc;
 
 /// The authentication server as messages name it.
@@ -25,10 +27,10 @@ pub const SERVER: &str = "authentication server";
 /// One way of getting access tokens.
 trait Authenticator: Send + Sync {
     /// Gets a token from nothing but the configuration.
-    fn login(&self, context: &Context) -> Result<Token, Attempt>;
+    fn login(&self, flight: &Flight) -> Result<Token, Attempt>;
 
     /// Gets a token by an older one; `None` where the mode or the token has no means for it.
-    fn refresh(&self, _context: &Context, _old: &Token) -> Option<Result<Token, Attempt>> {
+    fn refresh(&self, _flight: &Flight, _old: &Token) -> Option<Result<Token, Attempt>> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! Mode `MONA`: an API key and its secret for a short-lived token, which a refresh token renews.
 
 use super::answer::{Attempt, ask, json};
-use super::{Authenticator, Context, Identity, Session, Token};
+use super::{Authenticator, Flight, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::transport::{JSON, route};
@@ -42,14 +42,14 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
 }
 
 impl Authenticator for MonaLogin {
-    fn login(&self, context: &Context) -> Result<Token, Attempt> {
+    fn login(&self, flight: &Flight) -> Result<Token, Attempt> {
         let identity = &self.0;
         let body = Login {
             client_id: identity.api_key.as_ref().map(Secret::reveal),
             secret: identity.secret.as_ref().map(Secret::reveal),
         };
         ask(
-            context,
+            flight,
             &identity.login_url,
             JSON,
             json(&body),
@@ -57,13 +57,13 @@ impl Authenticator for MonaLogin {
         )
     }
 
-    fn refresh(&self, context: &Context, old: &Token) -> Option<Result<Token, Attempt>> {
+    fn refresh(&self, flight: &Flight, old: &Token) -> Option<Result<Token, Attempt>> {
         let url = self.0.refresh_url.as_ref()?;
         let refresh = old.refresh.as_ref()?;
         let body = Refresh {
             refresh_token: refresh.reveal(),
         };
-        Some(ask(context, url, JSON, json(&body), &[Some(refresh)]))
+        Some(ask(flight, url, JSON, json(&body), &[Some(refresh)]))
     }
 
     fn renewable(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Mode `NO_AUTH`: requests carry no token.
 
 use super::answer::Attempt;
-use super::{Authenticator, Context, Session, Token};
+use super::{Authenticator, Flight, Session, Token};
 use crate::config::Config;
 use crate::error::Error;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub fn session(_config: &Config) -> Result<Arc<Session>, Error> {
 }
 
 impl Authenticator for NoToken {
-    fn login(&self, _context: &Context) -> Result<Token, Attempt> {
+    fn login(&self, _flight: &Flight) -> Result<Token, Attempt> {
         Ok(Token::none())
     }
 

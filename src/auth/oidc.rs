@@ -1,7 +1,7 @@
 //! Mode `OIDC`: the client credentials of an OpenID Connect provider.
 
 use super::answer::{Attempt, BODY_BYTES, ask};
-use super::{Authenticator, Context, Identity, Session, Token};
+use super::{Authenticator, Flight, Identity, Session, Token};
 use crate::config::{Config, Secret};
 use crate::error::Error;
 use crate::transport::{FORM, route};
@@ -33,7 +33,7 @@ pub fn session(config: &Config) -> Result<Arc<Session>, Error> {
 }
 
 impl Authenticator for ClientCredentials {
-    fn login(&self, context: &Context) -> Result<Token, Attempt> {
+    fn login(&self, flight: &Flight) -> Result<Token, Attempt> {
         let identity = &self.0;
         let mut form = form_urlencoded::Serializer::new(String::with_capacity(BODY_BYTES));
         for (name, value) in [
@@ -50,7 +50,7 @@ impl Authenticator for ClientCredentials {
             }
         }
         ask(
-            context,
+            flight,
             &identity.login_url,
             FORM,
             Zeroizing::new(form.finish().into_bytes()),

@@ -1,10 +1,10 @@
 //! The state of one login: a token that many clients and threads share, and one flight at a time to renew it.
 
-use super::answer::Attempt;
+use super::flight::{Flight, LeftBehind};
 use super::{Authenticator, Identity, Token};
 use crate::error::Error;
 use crate::fork::PerProcess;
-use crate::log::{Later, Level, Logger};
+use crate::log::{Level, Logger};
 use crate::message::random;
 use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
 use crate::transport::{Transport, out_of_time};
@@ -29,6 +29,7 @@ pub struct Session {
     authenticator: Arc<dyn Authenticator>,
     state: Mutex<State>,
     changed: Condvar,
+    left_behind: LeftBehind,
 }
 
 #[derive(Default)]
@@ -72,6 +73,7 @@ impl Session {
             authenticator: authenticator.into(),
             state: Mutex::default(),
             changed: Condvar::new(),
+            left_behind: LeftBehind::default(),
         })
     }
 
@@ -98,7 +100,14 @@ impl Session {
         // The client's own and the table's.
         let last =
             |session: &Arc<Session>| Arc::ptr_eq(session, self) && Arc::strong_count(session) <= 2;
-        lock(sessions).retain(|_, session| !last(session) || session.worth_keeping());
+        lock(sessions).retain(|_, session| {
+            let last = last(session);
+            if last {
+                // Ends with the client's transport.
+                *lock(&session.left_behind) = None;
+            }
+            !last || session.worth_keeping()
+        });
     }
 
     /// This session as a forked child begins it: with the token, if nobody was changing it just then.
@@ -111,6 +120,7 @@ impl Session {
                 ..State::default()
             }),
             changed: Condvar::new(),
+            left_behind: LeftBehind::default(),
         })
     }
 
@@ -161,7 +171,9 @@ impl Session {
         let log = context.logger.later();
         // Even a panic must not leave the others waiting.
         let landing = Landing(self);
-        let result = self.renew(context, old.as_deref(), &log);
+        let spare = old.as_ref().is_some_and(|old| !old.expired());
+        let flight = Flight::new(context, &self.left_behind, spare);
+        let result = flight.token(&*self.authenticator, old.as_deref(), &log);
         let mut state = lock(&self.state);
         let result = match result {
             Ok(token) => {
@@ -174,38 +186,20 @@ impl Session {
                 };
                 Ok(token)
             }
-            Err(error) => {
-                log.log(Level::Error, &error);
-                // A call that had too little time says nothing of the server, and keeps nobody else out.
-                if !context.deadline.passed() {
-                    state.fail(&error);
+            Err(attempt) => {
+                if !attempt.unfinished {
+                    state.fail(&attempt.error);
                 }
-                match &state.token {
-                    // Renewing early failed: what there is still serves.
-                    Some(token) if !token.expired() => Ok(token.clone()),
-                    _ => Err(error),
+                let spare = state.token.clone().filter(|token| !token.expired());
+                if !attempt.unfinished || spare.is_none() {
+                    log.log(Level::Error, &attempt.error);
                 }
+                spare.ok_or(attempt.error)
             }
         };
         drop(state);
         drop(landing);
         result
-    }
-
-    fn renew(&self, context: &Context, old: Option<&Token>, log: &Later) -> Result<Token, Error> {
-        if let Some(old) = old {
-            match repeated(context, || {
-                self.authenticator.refresh(context, old).transpose()
-            }) {
-                Ok(Some(token)) => return Ok(token),
-                Ok(None) => {}
-                Err(error) => log.log(
-                    Level::Warning,
-                    format_args!("The token could not be refreshed, logging in anew: {error}"),
-                ),
-            }
-        }
-        repeated(context, || self.authenticator.login(context))
     }
 }
 
@@ -218,21 +212,6 @@ fn inherit(sessions: Option<&Mutex<Sessions>>) -> Sessions {
         Some((identity.clone(), Arc::new(session.inherited()?)))
     };
     sessions.iter().filter_map(entry).collect()
-}
-
-/// Makes an attempt, and makes it again as often as configured while that is worth it.
-fn repeated<T>(context: &Context, attempt: impl Fn() -> Result<T, Attempt>) -> Result<T, Error> {
-    let mut retries = context.retries;
-    loop {
-        match attempt() {
-            Err(Attempt { repeat: true, .. }) if retries > 0 => retries -= 1,
-            result => return result.map_err(|attempt| attempt.error),
-        }
-        match context.deadline.left(context.retry_wait) {
-            Some(wait) => std::thread::sleep(wait),
-            None => return Err(out_of_time(super::SERVER)),
-        }
-    }
 }
 
 impl State {

@@ -1,25 +1,29 @@
 use super::*;
 use crate::asynchronous;
+use crate::auth::answer::Attempt;
+use crate::auth::mona;
 use crate::config::Config;
 use crate::events::Events;
+use serde_json::json;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
 /// Answers logins from a list, each when its turn has come.
 struct Scripted(Mutex<mpsc::Receiver<Result<f64, &'static str>>>);
 
 impl Authenticator for Scripted {
-    fn login(&self, _context: &Context) -> Result<Token, Attempt> {
+    fn login(&self, _flight: &Flight) -> Result<Token, Attempt> {
         match lock(&self.0).recv() {
-            Ok(Ok(lifetime)) => {
-                let access = crate::config::Secret::new("t".to_owned());
-                Ok(Token::new(access, None, Some(lifetime)))
-            }
+            Ok(Ok(lifetime)) => Ok(token(lifetime, Instant::now())),
+            Ok(Err("unfinished")) => Err(Attempt::unfinished()),
             Ok(Err(message)) => Err(Attempt {
                 error: Error::Authentication {
                     message: message.to_owned(),
                     retriable: false,
                 },
                 repeat: false,
+                unfinished: false,
             }),
             Err(_) => panic!("one login too many"),
         }
@@ -28,6 +32,11 @@ impl Authenticator for Scripted {
     fn renewable(&self) -> bool {
         true
     }
+}
+
+fn token(lifetime: f64, obtained: Instant) -> Token {
+    let access = crate::config::Secret::new("t".to_owned());
+    Token::new(access, None, obtained, Some(lifetime))
 }
 
 type Script = mpsc::Sender<Result<f64, &'static str>>;
@@ -172,9 +181,8 @@ fn one_identity_never_waits_for_another() {
 fn a_call_that_had_too_little_time_keeps_nobody_else_out() {
     let (script, authenticator) = scripted();
     let session = Session::private(authenticator);
-    script.send(Err("too late")).unwrap();
-    let late = with_context(Some(0), |context| session.token(context, Need::Call));
-    assert!(late.is_err());
+    script.send(Err("unfinished")).unwrap();
+    assert!(ask(&session, Need::Call).is_err());
     script.send(Ok(3600.0)).unwrap();
     assert!(ask(&session, Need::Call).is_ok());
 }
@@ -187,4 +195,44 @@ fn a_panic_in_a_login_leaves_nobody_waiting() {
     let login = std::panic::AssertUnwindSafe(|| ask(&session, Need::Call));
     assert!(std::panic::catch_unwind(login).is_err());
     assert!(!lock(&session.state).in_flight);
+}
+
+/// A session by API key at a server that takes requests and answers when it is told to.
+fn by_key(server: &TcpListener) -> Arc<Session> {
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let config = json!({"api_key": "k", "secret": "s", "auth_api_token_url": url});
+    mona::session(&Config::read(Some(&config.to_string()), &|_| None).unwrap()).unwrap()
+}
+
+#[test]
+fn a_token_that_serves_is_not_kept_back_by_its_renewal() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let session = by_key(&server);
+    let old = Arc::new(token(3600.0, Instant::now() - Duration::from_secs(3000)));
+    lock(&session.state).token = Some(old.clone());
+    with_context(Some(20), |context| {
+        let first = session.token(context, Need::Call).unwrap();
+        assert!(Arc::ptr_eq(&first, &old));
+        let (mut connection, _) = server.accept().unwrap();
+        answer(
+            &mut connection,
+            r#"{"accessToken": "new", "expiresIn": 3600}"#,
+        );
+        server.set_nonblocking(true).unwrap();
+        while Arc::ptr_eq(&session.token(context, Need::Call).unwrap(), &old) {
+            let another = server.accept().map(drop).unwrap_err().kind();
+            assert_eq!(another, ErrorKind::WouldBlock);
+        }
+    });
+}
+
+fn answer(connection: &mut TcpStream, body: &str) {
+    let mut request = BufReader::new(connection.try_clone().unwrap());
+    let mut line = String::new();
+    while request.read_line(&mut line).unwrap() > 2 {
+        line.clear();
+    }
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+    connection.write_all(answer.as_bytes()).unwrap();
 }

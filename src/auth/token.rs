@@ -20,12 +20,17 @@ pub struct Token {
 }
 
 impl Token {
-    pub fn new(access: Secret, refresh: Option<Secret>, lifetime: Option<f64>) -> Self {
+    pub fn new(
+        access: Secret,
+        refresh: Option<Secret>,
+        obtained: Instant,
+        lifetime: Option<f64>,
+    ) -> Self {
         Token {
             tenant: tenant(access.reveal()),
             access: Some(access),
             refresh,
-            obtained: Instant::now(),
+            obtained,
             lifetime,
         }
     }

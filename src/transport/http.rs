@@ -8,10 +8,10 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Found, Inbox};
+use super::pending::{Pending, Reply};
 use super::pools::Pools;
-use super::response::{self, Response};
-use super::{Settings, failure, out_of_time, unsendable};
-use crate::error::Error;
+use super::response;
+use super::{Settings, failure, unsendable};
 use crate::ffi::descriptors;
 use crate::sync::Deadline;
 use crate::thread::with_signals_blocked;
@@ -21,15 +21,14 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
 
-/// The thread ends a request in time and says what took so long. Should it be stuck itself, in reading
-/// certificates from a dead disk, say, then its caller waits so much longer.
-const GRACE: Duration = Duration::from_millis(100);
+/// How long a fork waits for connections to be closed.
+const REST: Duration = Duration::from_millis(100);
 
 /// How long the thread waits for another command before it goes to its runtime, where unused connections time out and
 /// closed ones are noticed.
@@ -64,10 +63,8 @@ pub struct Job {
     pub resent: bool,
 }
 
-type Answer = Result<Response, Error>;
-
 enum Command {
-    Send(Box<Job>, SyncSender<Answer>),
+    Send(Box<Job>, Reply),
     /// Close the connections of a pool.
     Forget(u64),
     /// Close the connections of all pools, and say so.
@@ -115,19 +112,10 @@ impl Http {
         Ok(http)
     }
 
-    /// Sends a request and waits for its answer.
-    pub fn send(&self, job: Job) -> Answer {
-        let (server, until) = (job.server, job.until);
-        let (sender, answer) = sync_channel(1);
-        self.desk.inbox.put(Command::Send(Box::new(job), sender));
-        let left = until.saturating_duration_since(Instant::now());
-        match answer.recv_timeout(left.saturating_add(GRACE)) {
-            Ok(answer) => answer,
-            Err(RecvTimeoutError::Timeout) => Err(out_of_time(server)),
-            Err(RecvTimeoutError::Disconnected) => {
-                Err(Error::Internal("a request ended without an answer".into()))
-            }
-        }
+    pub fn send(&self, job: Job) -> Pending {
+        let (reply, pending) = Pending::new(job.server, job.until);
+        self.desk.inbox.put(Command::Send(Box::new(job), reply));
+        pending
     }
 
     pub fn forget(&self, pool: u64) {
@@ -139,7 +127,7 @@ impl Http {
         if !self.hidden {
             let (sender, done) = sync_channel(1);
             self.desk.inbox.put(Command::Rest(sender));
-            let _ = done.recv_timeout(GRACE);
+            let _ = done.recv_timeout(REST);
         }
     }
 }
@@ -268,7 +256,7 @@ impl Worker {
 
     async fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Send(job, answer) => self.send(job, answer),
+            Command::Send(job, reply) => self.send(job, reply),
             Command::Forget(number) => {
                 self.pools.forget(number);
                 // The tasks of its connections have a turn, in which they close them.
@@ -282,13 +270,13 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, mut job: Box<Job>, answer: SyncSender<Answer>) {
+    fn send(&mut self, mut job: Box<Job>, reply: Reply) {
         // The tasks of requests contain their panics; this thread has to go on, too.
         let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(&job)));
         let request = match request {
             Ok(Ok(request)) => request,
             Ok(Err(cause)) => {
-                let _ = answer.send(Err(unsendable(job.server, &cause)));
+                reply.send(Err(unsendable(job.server, &cause)));
                 return;
             }
             // Its sender learns of it by the answer that never comes.
@@ -302,7 +290,7 @@ impl Worker {
             let result = match sent {
                 Err(error) if request.stale && !job.resent && found_closed(&error) => {
                     job.resent = true;
-                    desk.inbox.put(Command::Send(job, answer));
+                    desk.inbox.put(Command::Send(job, reply));
                     return;
                 }
                 Err(error) => Err(failure(job.server, error)),
@@ -310,8 +298,7 @@ impl Worker {
             };
             // Before the answer, whose receiver may have the next request at hand.
             drop(under_way);
-            // A caller that waits no longer wants no answer.
-            let _ = answer.send(result);
+            reply.send(result);
         });
     }
 }

@@ -7,6 +7,7 @@
 mod http;
 mod inbox;
 mod pause;
+mod pending;
 mod pools;
 mod proxy;
 mod resolver;
@@ -15,6 +16,7 @@ mod tls;
 mod url;
 
 use pause::UnderWay;
+pub use pending::Pending;
 pub use proxy::Proxies;
 pub use response::Response;
 #[cfg(any(test, fuzzing))]
@@ -157,17 +159,32 @@ impl Transport {
 
     pub fn post(&self, request: Request) -> Result<Response, Error> {
         let server = request.server;
-        let _under_way = UnderWay::begin(request.deadline, self.request_timeout)
+        let deadline = request.deadline;
+        let mut pending = self.send(request, || deadline.left(self.request_timeout))?;
+        let answer = pending.wait(Deadline::default());
+        answer.unwrap_or_else(|| Err(out_of_time(server)))
+    }
+
+    /// Sends a request that need not be answered by its deadline.
+    pub fn start(&self, request: Request) -> Result<Pending, Error> {
+        self.send(request, || Some(self.request_timeout))
+    }
+
+    fn send(
+        &self,
+        request: Request,
+        time: impl FnOnce() -> Option<Duration>,
+    ) -> Result<Pending, Error> {
+        let server = request.server;
+        let under_way = UnderWay::begin(request.deadline, self.request_timeout)
             .ok_or_else(|| out_of_time(server))?;
-        let Some(timeout) = request.deadline.left(self.request_timeout) else {
-            return Err(out_of_time(server));
-        };
+        let time = time().ok_or_else(|| out_of_time(server))?;
         let authorization = request.bearer.map(authorization).transpose()?;
         let http = self.pool.http().map_err(|error| Error::Connection {
             server,
             cause: format!("no thread for requests: {error}"),
         })?;
-        http.send(Job {
+        let mut pending = http.send(Job {
             pool: self.pool.number,
             settings: self.pool.settings.clone(),
             server,
@@ -176,9 +193,11 @@ impl Transport {
             authorization,
             body: request.body,
             response_limit: request.response_limit,
-            until: Instant::now() + timeout,
+            until: Instant::now() + time,
             resent: false,
-        })
+        });
+        pending.under_way = Some(under_way);
+        Ok(pending)
     }
 }
 

@@ -5,8 +5,8 @@ use crate::config::Secret;
 use crate::error::Error;
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use std::borrow::Cow;
-use std::time::{Duration, SystemTime};
-use zeroize::Zeroize;
+use std::time::{Duration, Instant, SystemTime};
+use zeroize::Zeroizing;
 
 /// Real tokens and keys are longer.
 const SHORTEST_HIDDEN: usize = 8;
@@ -15,7 +15,10 @@ pub struct Response {
     pub status: u16,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
-    body: Vec<u8>,
+    /// When it was there; whoever it was for may look at it later.
+    pub arrived: Instant,
+    /// It may hold a secret.
+    body: Zeroizing<Vec<u8>>,
     latin1: bool,
 }
 
@@ -23,7 +26,7 @@ impl Response {
     #[cfg(any(test, fuzzing))]
     pub fn with(status: u16, body: &str) -> Response {
         Response {
-            body: body.into(),
+            body: Zeroizing::new(body.into()),
             ..Response::bodiless(status, None)
         }
     }
@@ -33,7 +36,8 @@ impl Response {
         Response {
             status,
             retry_after,
-            body: Vec::new(),
+            arrived: Instant::now(),
+            body: Zeroizing::default(),
             latin1: false,
         }
     }
@@ -44,15 +48,9 @@ impl Response {
             return;
         }
         if let Some(text) = secret.conceal_in(&self.text()) {
-            self.erase();
-            self.body = text.into_bytes();
+            self.body = Zeroizing::new(text.into_bytes());
             self.latin1 = false;
         }
-    }
-
-    /// Clears the memory of a body that held secrets.
-    pub fn erase(&mut self) {
-        self.body.zeroize();
     }
 
     /// Statuses that the Python package counts as success.
@@ -90,7 +88,7 @@ pub async fn read(
     let asked = response.headers().get(RETRY_AFTER);
     let retry_after = asked.and_then(|value| retry_after(value.to_str().ok()?));
     let expected = response.content_length().unwrap_or_default() as usize;
-    let mut body = Vec::with_capacity(expected.min(limit));
+    let mut body = Zeroizing::new(Vec::with_capacity(expected.min(limit)));
     loop {
         let chunk = response.chunk().await;
         let Some(chunk) = chunk.map_err(|error| failure(server, error))? else {
@@ -109,6 +107,7 @@ pub async fn read(
     Ok(Response {
         status: status.as_u16(),
         retry_after,
+        arrived: Instant::now(),
         body,
         latin1,
     })
@@ -140,10 +139,9 @@ mod tests {
 
     fn text(body: &[u8], latin1: bool) -> String {
         let response = Response {
-            status: 200,
-            retry_after: None,
-            body: body.to_vec(),
+            body: Zeroizing::new(body.to_vec()),
             latin1,
+            ..Response::bodiless(200, None)
         };
         response.text().into_owned()
     }
