@@ -81,7 +81,7 @@ fn deliveries(
     service: &Service,
     accepted: &BTreeSet<String>,
 ) -> BTreeMap<String, usize> {
-    let start = Instant::now();
+    let mut patience = Patience::new();
     loop {
         flush(client);
         let mut times = BTreeMap::new();
@@ -96,7 +96,7 @@ fn deliveries(
             return times;
         }
         assert!(
-            start.elapsed() < PATIENCE,
+            patience.lasts(),
             "{missing} of {} are missing: {}",
             accepted.len(),
             statistics(client)

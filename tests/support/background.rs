@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing)]
 
 use crate::judge::Judge;
-use crate::support::{PATIENCE, client, document};
+use crate::support::{Patience, client, document};
 use mona::client::Client;
 use mona::status::Status;
 use serde_json::{Value, json};
@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
 
 /// A number that the environment may set, for tests that can be as long as one likes.
 pub fn count_of(variable: &str, default: usize) -> usize {
@@ -106,22 +105,22 @@ pub fn statistics(client: &Client) -> Value {
 
 /// Waits until everything is settled; the law is read all the time.
 pub fn flush(client: &Client) {
-    let start = Instant::now();
+    let mut patience = Patience::new();
     while client.flush(10).status != Status::Ok {
         let now = statistics(client);
-        assert!(start.elapsed() < PATIENCE, "{now}");
+        assert!(patience.lasts(), "{now}");
     }
 }
 
 /// Waits until this is so; the law is read all the time.
 pub fn wait_until(client: &Client, so: impl Fn(&Value) -> bool) -> Value {
-    let start = Instant::now();
+    let mut patience = Patience::new();
     loop {
         let now = statistics(client);
         if so(&now) {
             return now;
         }
-        assert!(start.elapsed() < PATIENCE, "{now}");
+        assert!(patience.lasts(), "{now}");
         std::thread::yield_now();
     }
 }

@@ -6,7 +6,7 @@ use mona::client::Client;
 use mona_sandbox::{Options, RecordedRequest, Sandbox};
 use serde_json::{Map, Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const LOGIN: &str = "/identity/resources/auth/v1/api-token";
 pub const REFRESH: &str = "/identity/resources/auth/v1/api-token/token/refresh";
@@ -14,6 +14,31 @@ pub const MESSAGE: &str = r#"{"message":{"a":1},"contextClass":"C"}"#;
 
 /// Long enough for anything that is going to happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Counts how long a test that looks again and again has waited. A machine that stands still for longer than any look takes
+/// counts as one: nothing can happen meanwhile.
+pub struct Patience {
+    last_look: Instant,
+    waited: Duration,
+}
+
+impl Patience {
+    const LONGEST_LOOK: Duration = Duration::from_secs(1);
+
+    pub fn new() -> Patience {
+        Patience {
+            last_look: Instant::now(),
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Whether to look once more.
+    pub fn lasts(&mut self) -> bool {
+        self.waited += self.last_look.elapsed().min(Self::LONGEST_LOOK);
+        self.last_look = Instant::now();
+        self.waited < PATIENCE
+    }
+}
 
 pub fn sandbox() -> Sandbox {
     Sandbox::start(Options::default()).unwrap()
