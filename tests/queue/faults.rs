@@ -259,11 +259,10 @@ fn one_attempt_takes_no_longer_than_it_may_whatever_it_waits_for() {
             "queue": impatient(json!({"attempt_timeout_ms": 100}))});
         let client = client(&config(&sandbox, keys));
         enqueue(&client, ids(3));
-        let stuck = wait_until(&client, |now| now["retries"].as_u64() > Some(1));
-        assert!(
-            stuck["last_error"].to_string().contains("in time"),
-            "{rules}: {stuck}"
-        );
+        // An answer may come too late for a busy machine, so that a door is found closed only by the next attempt.
+        wait_until(&client, |now| {
+            now["retries"].as_u64() > Some(1) && now["last_error"].to_string().contains("in time")
+        });
         assert_eq!(document(&client.close(0))["undelivered"], 3);
     }
 }
