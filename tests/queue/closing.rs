@@ -71,7 +71,7 @@ fn messages_never_enqueued_cost_nothing_to_close() {
 #[test]
 fn what_lingers_goes_out_while_closing_waits_for_another_call() {
     let sandbox = sandbox();
-    let rule = json!([{"path": "/get_config", "delay_ms": 3_600_000}]);
+    let rule = json!([{"path": "/configs", "delay_ms": 3_600_000}]);
     sandbox.add_rules(&rule.to_string()).unwrap();
     let changes = json!({"request_timeout_ms": 3_600_000, "queue": {"linger_ms": 3_600_000}});
     let client = client(&config(&sandbox, changes));
@@ -91,13 +91,18 @@ fn what_lingers_goes_out_while_closing_waits_for_another_call() {
 #[test]
 fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
     let (judge, released) = held();
-    let changes = json!({"max_messages": 1, "overflow": "block", "block_ms": 3_600_000});
+    let changes = json!({"max_messages": 2, "overflow": "block", "block_ms": 3_600_000, "linger_ms": 3_600_000});
     let client = client_of(&judge, changes);
     enqueue(&client, ids(1));
     std::thread::scope(|scope| {
         let (ended, has_ended) = mpsc::channel();
-        let (client, message) = (&client, message("blocked").to_string());
-        scope.spawn(move || ended.send(client.enqueue(&message, None, true).status));
+        let (client, two) = (
+            &client,
+            json!([message("blocked"), message("too")]).to_string(),
+        );
+        scope.spawn(move || ended.send(client.enqueue(&two, None, true).status));
+        // What lingers is sent because that call waits for its room.
+        wait_until(client, |now| now["in_flight"] == 1);
         let closing = scope.spawn(|| client.close(-1));
         let status = has_ended.recv_timeout(PATIENCE);
         released.release();
