@@ -177,8 +177,9 @@ int32_t mona_client_is_active(const mona_client *client);
  * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
  *     negative number waits for as long as they take.
  * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
- *     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
- *     `on_disk` (messages that the spool keeps), `error_message`; on failure also `error_kind` and `retriable`.
+ *     `undelivered` (messages that were enqueued and that closing dropped, by this call or an earlier one, or that are in a
+ *     request that nobody waits for), `on_disk` (messages that the spool keeps), `error_message`; on failure also
+ *     `error_kind` and `retriable`.
  * @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
@@ -308,7 +309,8 @@ mona_status mona_enqueue_json(mona_client *client,
  * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`:
  *     `success`, `pending` (how many of those messages are not settled), `error_message`; on failure also
  *     `error_kind` and `retriable`.
- * @return `MONA_OK`: all are settled. `MONA_TIMEOUT`: some are not; they stay in the queue.
+ * @return `MONA_OK`: all are settled. `MONA_TIMEOUT`: some are not; they stay in the queue. `MONA_ERROR_CLOSED`: some are
+ *     not, and the client, which was closed, delivers no more; those that its spool keeps are for the next run.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
  * @pre `client` is NULL or a client that was not freed; `out_json` is NULL or writable.

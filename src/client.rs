@@ -278,17 +278,18 @@ impl Client {
         let deadline = Deadline::of_caller(timeout_ms);
         let parts = self.parts.current();
         let pending = parts.map_or(0, |parts| parts.queue.flush(deadline));
-        let error = (pending > 0).then_some(Error::StillPending);
+        let (status, error) = match parts {
+            Some(parts) if pending > 0 && parts.queue.finished() => {
+                (Status::Closed, Some(Error::Closed))
+            }
+            _ if pending > 0 => (Status::Timeout, Some(Error::StillPending)),
+            _ => (Status::Ok, None),
+        };
         let text = error.as_ref().map(Error::to_string);
         let document = Flushing {
             success: error.is_none(),
             pending,
             failure: Failure::of(error.as_ref(), text.as_deref()),
-        };
-        let status = if pending == 0 {
-            Status::Ok
-        } else {
-            Status::Timeout
         };
         Answer::new(status, &document)
     }

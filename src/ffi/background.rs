@@ -64,7 +64,8 @@ pub unsafe extern "C" fn mona_enqueue_json(
 /// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`:
 ///     `success`, `pending` (how many of those messages are not settled), `error_message`; on failure also
 ///     `error_kind` and `retriable`.
-/// @return `MONA_OK`: all are settled. `MONA_TIMEOUT`: some are not; they stay in the queue.
+/// @return `MONA_OK`: all are settled. `MONA_TIMEOUT`: some are not; they stay in the queue. `MONA_ERROR_CLOSED`: some are
+///     not, and the client, which was closed, delivers no more; those that its spool keeps are for the next run.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
 /// # Safety

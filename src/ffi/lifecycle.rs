@@ -108,8 +108,9 @@ pub unsafe extern "C" fn mona_client_is_active(client: *const mona_client) -> i3
 /// @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
 ///     negative number waits for as long as they take.
 /// @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
-///     `undelivered` (messages that were enqueued and dropped now, or are in a request that nobody waits for),
-///     `on_disk` (messages that the spool keeps), `error_message`; on failure also `error_kind` and `retriable`.
+///     `undelivered` (messages that were enqueued and that closing dropped, by this call or an earlier one, or that are in a
+///     request that nobody waits for), `on_disk` (messages that the spool keeps), `error_message`; on failure also
+///     `error_kind` and `retriable`.
 /// @return `MONA_OK`: no call is under way. `MONA_TIMEOUT`: some still are; calling this again waits again.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///

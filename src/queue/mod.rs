@@ -282,6 +282,11 @@ impl Queue {
         }
     }
 
+    /// Whether nothing is delivered any more.
+    pub fn finished(&self) -> bool {
+        lock(&self.state).finished
+    }
+
     /// Delivers without lingering from now on, and has no call wait for room any more: the client is about to be closed.
     pub fn prepare_to_close(&self) {
         lock(&self.state).hurried = true;

@@ -61,6 +61,23 @@ fn closing_waits_no_longer_than_it_is_told_whatever_the_server_does() {
 }
 
 #[test]
+fn closing_again_tells_of_all_that_is_lost_by_then() {
+    let (judge, released) = held();
+    let client = client_of(&judge, json!({"batch_messages": 2}));
+    enqueue(&client, ids(1));
+    wait_until(&client, |now| now["in_flight"] == 1);
+    enqueue(&client, ids(4));
+    for _ in 0..2 {
+        assert_eq!(document(&client.close(0))["undelivered"], 5);
+    }
+    released.release();
+    // The request that nobody waits for is answered after all.
+    wait_until(&client, |now| now["in_flight"] == 0);
+    assert_eq!(document(&client.close(0))["undelivered"], 4);
+    drop(judge);
+}
+
+#[test]
 fn messages_never_enqueued_cost_nothing_to_close() {
     let judge = Judge::start(|_, _| (200, "{}".into()));
     let client = client_of(&judge, json!({}));

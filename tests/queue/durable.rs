@@ -1,6 +1,7 @@
 //! With a spool: what was accepted survives the program.
 
 use crate::background::*;
+use crate::closed_port::ClosedPort;
 use crate::judge::Judge;
 use crate::support::*;
 use mona::client::Client;
@@ -10,7 +11,6 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 /// All files below a folder, with their contents.
 fn files(folder: &Path) -> Vec<Vec<u8>> {
@@ -25,6 +25,25 @@ fn files(folder: &Path) -> Vec<Vec<u8>> {
         }
     }
     contents
+}
+
+#[test]
+fn a_flush_of_a_closed_client_says_that_the_spool_keeps_what_is_left() {
+    let (folder, closed) = (tempfile::tempdir().unwrap(), ClosedPort::new());
+    let client = client(&durable_config_for(
+        &closed.host(),
+        folder.path(),
+        json!({}),
+    ));
+    enqueue(&client, ids(3));
+    assert_eq!(client.flush(0).status, Status::Timeout);
+    assert_eq!(document(&client.close(0))["on_disk"], 3);
+    let answer = client.flush(-1);
+    let document = document(&answer);
+    assert_eq!(
+        (answer.status, &document["pending"], &document["retriable"]),
+        (Status::Closed, &json!(3), &json!(false))
+    );
 }
 
 #[test]
@@ -173,9 +192,9 @@ fn clients_for_which_nothing_waits_leave_the_room_to_others() {
 }
 
 fn wait_for_no_contents(folder: &Path) {
-    let start = Instant::now();
+    let mut patience = Patience::new();
     while !files(folder).iter().all(Vec::is_empty) {
-        assert!(start.elapsed() < PATIENCE);
+        assert!(patience.lasts());
         std::thread::yield_now();
     }
 }
@@ -345,9 +364,9 @@ fn a_client_that_could_not_be_made_leaves_nothing_behind() {
     // The thread that delivers has its folder removed when it ends.
     let spool = std::fs::read_dir(folder.path().join("spool")).unwrap();
     let endpoint = spool.last().unwrap().unwrap().path();
-    let start = Instant::now();
+    let mut patience = Patience::new();
     while std::fs::read_dir(&endpoint).unwrap().count() > 0 {
-        assert!(start.elapsed() < PATIENCE, "{}", endpoint.display());
+        assert!(patience.lasts(), "{}", endpoint.display());
         std::thread::yield_now();
     }
 }
