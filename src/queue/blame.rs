@@ -90,3 +90,66 @@ pub fn hash(batch: &Batch) -> u64 {
     KEYS.get_or_init(|| Box::new(RandomState::new()))
         .hash_one(batch.message(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::QueueConfig;
+    use crate::queue::endpoint::Endpoint;
+
+    /// A message of this context.
+    fn of(context: &str) -> Batch {
+        let mut batch = Batch::default();
+        batch.push(format!(r#"{{"contextId":"{context}"}}"#).as_bytes(), 0);
+        batch
+    }
+
+    /// What is known of a queue in which messages of these contexts wait.
+    fn waiting(contexts: &[&str]) -> State {
+        let endpoint = Endpoint::of("http://blame.test");
+        let mut state = State::new(&QueueConfig::default(), endpoint);
+        contexts
+            .iter()
+            .for_each(|context| state.buffer.append(of(context)));
+        state
+    }
+
+    #[test]
+    fn a_message_is_accused_once_however_often_the_service_fails_at_it() {
+        let mut state = waiting(&["a"]);
+        (0..3).for_each(|_| accuse(&mut state, &of("a")));
+        assert_eq!(state.accused.len(), 1);
+    }
+
+    #[test]
+    fn once_nothing_waits_nobody_is_accused() {
+        let mut state = waiting(&[]);
+        accuse(&mut state, &of("expired"));
+        acquit(&mut state, &of("other"));
+        assert!(state.accused.is_empty());
+    }
+
+    #[test]
+    fn no_more_is_read_once_others_go_first_or_the_message_passed() {
+        let passes: [fn(&mut State); 2] = [overtake, |state| acquit(state, &of("a"))];
+        for pass in passes {
+            let mut state = waiting(&["a", "b"]);
+            state.on_disk.messages = 1;
+            accuse(&mut state, &of("a"));
+            assert!(state.wants_more());
+            pass(&mut state);
+            assert!(!state.wants_more());
+        }
+    }
+
+    #[test]
+    fn the_nearest_overtakes_where_all_others_that_are_accused_were_tried() {
+        let mut state = waiting(&["b", "c", "d", "a"]);
+        accuse(&mut state, &of("a"));
+        acquit(&mut state, &of("other"));
+        accuse(&mut state, &of("b"));
+        overtake(&mut state);
+        let first = state.buffer.take().unwrap();
+        assert_eq!(first.message(0), of("c").message(0));
+    }
+}

@@ -311,6 +311,26 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn nothing_overtakes_a_message_when_the_service_cannot_be_reached() {
+        let (queue, logger) = queue(&Config::from_json(Some(r#"{"user_id": "u"}"#)).unwrap());
+        let accused = batch();
+        let mut other = Batch::default();
+        other.push(br#"{"contextId": "other"}"#, 0);
+        let mut state = lock(&queue.state);
+        blame::accuse(&mut state, &accused);
+        state.buffer.append(other);
+        drop(state);
+        let unreachable = Outcome::Retry {
+            error: "unreachable".to_owned(),
+            retry_after: None,
+            suspicious: false,
+        };
+        queue.settle(accused, unreachable, &logger);
+        let first = lock(&queue.state).buffer.take().unwrap();
+        assert_eq!(first.message(0), b"{}");
+    }
+
+    #[test]
     fn a_learned_limit_grows_no_further_than_batches_do() {
         let config = r#"{"user_id": "u", "queue": {"batch_bytes": 1000}}"#;
         let (queue, logger) = queue(&Config::from_json(Some(config)).unwrap());

@@ -6,7 +6,6 @@ use crate::support::*;
 use mona::status::Status;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 /// A message of this context; the service fails at all requests with a poisonous one.
 fn of(context: &str, n: usize, poison: bool) -> Value {
@@ -35,13 +34,13 @@ fn only_poison_is_rejected(messages: &[Value]) {
             };
             enqueue_together(&client, messages);
             // What shows that the service works goes on.
-            let start = Instant::now();
+            let mut patience = Patience::new();
             for n in 0.. {
                 enqueue(&client, [format!("more-{n}")]);
                 if client.flush(10).status == Status::Ok {
                     break;
                 }
-                assert!(start.elapsed() < PATIENCE, "{}", statistics(&client));
+                assert!(patience.lasts(), "{}", statistics(&client));
             }
             let of_context = |list: &[Value], id: &str| -> Vec<Value> {
                 let own = list
@@ -78,4 +77,24 @@ fn poisonous_messages_in_a_row_stop_nothing() {
         let others = (count..count + 60).map(|n| of(["0", "1", "2", "a", "b"][n % 5], n, false));
         only_poison_is_rejected(&poisonous.chain(others).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn what_the_disk_holds_overtakes_before_the_service_is_asked_once_more() {
+    let judge = Judge::start(|messages, _| {
+        let status = if messages.iter().any(is_poison) {
+            500
+        } else {
+            200
+        };
+        (status, "{}".into())
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let keys = json!({"batch_messages": 1});
+    let client = client(&durable_config_for(judge.host(), folder.path(), keys));
+    enqueue_together(&client, &[of("a", 0, true), of("b", 1, false)]);
+    flush(&client);
+    // Three times until it is accused, and once after the other.
+    assert_eq!(judge.bodies().len(), 5);
+    assert_eq!(statistics(&client)["rejected"], 1);
 }
