@@ -8,8 +8,9 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Found, Inbox};
-use super::pending::{Pending, Reply};
+use super::pending::{Outcome, Pending};
 use super::pools::Pools;
+use super::reply::Reply;
 use super::response;
 use super::{Settings, failure, unsendable};
 use crate::ffi::descriptors;
@@ -64,7 +65,7 @@ pub struct Job {
 }
 
 enum Command {
-    Send(Box<Job>, Reply),
+    Send(Box<Job>, Reply<Outcome>),
     /// Close the connections of a pool.
     Forget(u64),
     /// Close the connections of all pools, and say so.
@@ -270,7 +271,7 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, mut job: Box<Job>, reply: Reply) {
+    fn send(&mut self, mut job: Box<Job>, reply: Reply<Outcome>) {
         // The tasks of requests contain their panics; this thread has to go on, too.
         let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(&job)));
         let request = match request {

@@ -10,6 +10,7 @@ mod pause;
 mod pending;
 mod pools;
 mod proxy;
+mod reply;
 mod resolver;
 mod response;
 mod tls;

@@ -3,85 +3,52 @@
 
 use super::out_of_time;
 use super::pause::UnderWay;
+use super::reply::{self, Answer, Awaited, Reply};
 use super::response::Response;
 use crate::error::Error;
-use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
-use std::sync::Arc;
+use crate::sync::Deadline;
 use std::time::{Duration, Instant};
 
 /// The thread of requests ends each in time and says what took so long. Should it be stuck itself, in reading
 /// certificates from a dead disk, say, then whoever waits does so this much longer.
 const GRACE: Duration = Duration::from_millis(100);
 
-pub type Answer = Result<Response, Error>;
-
-#[derive(Default)]
-struct Slot {
-    answer: Mutex<Option<Answer>>,
-    changed: Condvar,
-}
-
-/// Where the answer is to be put; without one, whoever waits learns that none will come.
-pub struct Reply(Option<Arc<Slot>>);
-
-impl Reply {
-    pub fn send(mut self, answer: Answer) {
-        self.fill(|| answer);
-    }
-
-    fn fill(&mut self, answer: impl FnOnce() -> Answer) {
-        if let Some(slot) = self.0.take() {
-            *lock(&slot.answer) = Some(answer());
-            slot.changed.notify_one();
-        }
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        let said = "a request ended without an answer";
-        self.fill(|| Err(Error::Internal(said.into())));
-    }
-}
+pub type Outcome = Result<Response, Error>;
 
 pub struct Pending {
     server: &'static str,
     until: Instant,
-    slot: Arc<Slot>,
+    answer: Awaited<Outcome>,
     /// What keeps forks waiting, as long as somebody waits for the answer.
     pub(super) under_way: Option<UnderWay>,
 }
 
 impl Pending {
-    pub(super) fn new(server: &'static str, until: Instant) -> (Reply, Pending) {
-        let slot = Arc::new(Slot::default());
+    pub(super) fn new(server: &'static str, until: Instant) -> (Reply<Outcome>, Pending) {
+        let (reply, answer) = reply::reply();
         let pending = Pending {
             server,
             until,
-            slot: slot.clone(),
+            answer,
             under_way: None,
         };
-        (Reply(Some(slot)), pending)
+        (reply, pending)
     }
 
     /// The answer, or why there is none; nothing when the deadline passes before the request's own time.
-    pub fn wait(&mut self, deadline: Deadline) -> Option<Answer> {
+    pub fn wait(&mut self, deadline: Deadline) -> Option<Outcome> {
         let own = Deadline::at(self.until + GRACE);
-        let deadline = deadline.min(own);
-        let mut answer = lock(&self.slot.answer);
-        loop {
-            if let Some(answer) = answer.take() {
-                return Some(answer);
+        match self.answer.wait(deadline.min(own)) {
+            Answer::Here(outcome) => Some(outcome),
+            Answer::Lost => {
+                let said = "a request ended without an answer";
+                Some(Err(Error::Internal(said.into())))
             }
-            if own.passed() {
-                return Some(Err(out_of_time(self.server)));
-            }
-            if deadline.passed() {
-                drop(answer);
+            Answer::ToCome if own.passed() => Some(Err(out_of_time(self.server))),
+            Answer::ToCome => {
                 self.under_way = None;
-                return None;
+                None
             }
-            answer = wait(&self.slot.changed, answer, deadline);
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The library's own src/events, src/fork and src/transport/inbox.rs, with loom's locks and threads in place of the system's: each test
-//! runs in every order that its threads can take, up to `PREEMPTIONS` switches at a place where a thread could have gone on.
+//! The library's own src/events, src/fork, src/transport/inbox.rs and src/transport/reply.rs, with loom's locks and threads in place of
+//! the system's: each test runs in every order that its threads can take, up to `PREEMPTIONS` switches at a place where a thread could
+//! have gone on.
 //!
 //! What the model replaces is small: how a thread is started, the descriptor that a host watches, and the clock, which
 //! goes on only when a test says so.
@@ -18,6 +19,8 @@ mod events;
 mod fork;
 #[path = "../../../src/transport/inbox.rs"]
 mod inbox;
+#[path = "../../../src/transport/reply.rs"]
+mod reply;
 #[path = "../../../src/sync.rs"]
 mod sync;
 
@@ -29,6 +32,7 @@ mod calls;
 mod commands;
 mod forks;
 mod polls;
+mod replies;
 
 use events::{Call, Event, Events, Limits, Polled, Turn};
 use std::sync::Arc;
