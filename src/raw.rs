@@ -4,6 +4,7 @@
 use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
 
@@ -27,6 +28,18 @@ impl Members {
 /// The meaning of a JSON string, or the JSON text of anything else.
 pub fn words(value: &RawValue) -> String {
     serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned())
+}
+
+/// What Python counts as false.
+pub fn is_falsy(value: &RawValue) -> bool {
+    match serde_json::from_str(value.get()) {
+        Ok(Value::Null | Value::Bool(false)) => true,
+        Ok(Value::String(text)) => text.is_empty(),
+        Ok(Value::Number(number)) => number.as_f64() == Some(0.0),
+        Ok(Value::Array(elements)) => elements.is_empty(),
+        Ok(Value::Object(members)) => members.is_empty(),
+        _ => false,
+    }
 }
 
 /// No more of a server's words is kept, or repeated for each of many messages.

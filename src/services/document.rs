@@ -9,8 +9,8 @@ const HEAD: &str = "\
 `mona_service_call` runs each of these by its name, which is that of the method of the Python package's
 `Client`. Its arguments are the method's keyword arguments, as one JSON object. A missing required argument or an unknown one
 is `MONA_ERROR_INVALID_ARGUMENT`; an optional one that is left out is left out of the request, one that is
-null is sent as null. An argument with the text `\"mona_unprovided_value\"` counts as left out, as in the Python package and in
-every language.
+null is sent as null. An argument with the text `\"mona_unprovided_value\"` is left out of the request, whatever is sent by
+default, as in the Python package and in every language.
 
 The document is `{\"success\", \"data\", \"error_message\"}`; a failure adds `error_kind`, `retriable` and, where
 the service found fault with a configuration or a file, its `issues`. Numbers in `data` stand as the service wrote them.

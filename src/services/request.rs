@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 const ARGUMENT: &str = "args_json";
 
-/// An argument with this value counts as left out, as in the Python package.
-const UNPROVIDED: &str = "\"mona_unprovided_value\"";
+/// An argument with this value is left out of the request, as in the Python package.
+const UNPROVIDED: &str = "mona_unprovided_value";
 
 /// The caller's arguments, checked against the table.
 #[derive(Debug)]
@@ -51,7 +51,6 @@ pub fn body(
     author: Option<&Secret>,
 ) -> Result<Vec<u8>, Error> {
     let Arguments(mut members) = arguments;
-    members.0.retain(|(_, value)| value.get() != UNPROVIDED);
     for parameter in service.parameters {
         let absent = members.get(parameter.name).is_none();
         if absent && parameter.presence == Presence::NullByDefault {
@@ -65,6 +64,10 @@ pub fn body(
         Request::ArgumentsAndUser => members.0.push(("user_id".to_owned(), raw::text(user_id))),
         Request::ConfigUpload => upload(&mut members, user_id, author)?,
     }
+    // Last: what is given so has no default either.
+    members
+        .0
+        .retain(|(_, value)| raw::words(value) != UNPROVIDED);
     serde_json::to_vec(&members).map_err(|error| Error::Internal(error.to_string()))
 }
 
@@ -77,9 +80,11 @@ fn upload(members: &mut Members, user_id: &str, api_key: Option<&Secret>) -> Res
         [(name, _)] if name == user_id => classes,
         _ => Members(vec![(user_id.to_owned(), raw_value(given)?)]),
     };
-    let author = members.get_some("author").map(ToOwned::to_owned);
-    let author = author.filter(|author| author.get() != "\"\"");
+    let author = members
+        .get("author")
+        .filter(|author| !raw::is_falsy(author));
     let author = author
+        .map(ToOwned::to_owned)
         .or_else(|| api_key.map(|key| raw::text(key.reveal())))
         .ok_or_else(|| {
             Error::Unsendable(

@@ -2,7 +2,7 @@
 
 use super::table::{Response as Shape, Service};
 use crate::error::Error;
-use crate::raw::{Members, words};
+use crate::raw::{Members, is_falsy, words};
 use crate::transport::Response;
 use serde_json::value::RawValue;
 
@@ -36,8 +36,8 @@ pub fn read(service: &Service, response: &Response, user_id: &str) -> Result<Out
     let Some(answer) = answer else {
         return Err(unexpected(service, "is not a JSON object"));
     };
-    let fault = answer.get_some("error_message");
-    if let Some(message) = fault.filter(|message| !matches!(message.get(), "\"\"" | "false")) {
+    let fault = answer.get("error_message");
+    if let Some(message) = fault.filter(|message| !is_falsy(message)) {
         return Err(Error::Refused {
             status: response.status,
             text: words(message),
@@ -68,7 +68,7 @@ fn refusal(status: u16, answer: &Members) -> Result<Outcome, Error> {
 
 /// The `issues` of an answer or of its `response_data`.
 fn issues(answer: &Members) -> Option<Box<RawValue>> {
-    if let Some(issues) = answer.get("issues") {
+    if let Some(issues) = answer.get_some("issues") {
         return Some(issues.to_owned());
     }
     let data: Members = serde_json::from_str(answer.get("response_data")?.get()).ok()?;

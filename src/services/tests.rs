@@ -67,6 +67,20 @@ fn arguments_left_out_are_left_out_or_null_as_the_table_says() {
         body("get_insights", arguments, None),
         Ok(json!({"min_segment_size": 1, "metric_name": null}))
     );
+    for (name, arguments, expected) in [
+        (
+            "create_sampling_factor",
+            r#"{"config_name":"S","sampling_factor":1,"context_class":"mona\u005funprovided_value"}"#,
+            json!({"config_name": "S", "sampling_factor": 1}),
+        ),
+        (
+            "upload_config",
+            r#"{"config":{},"commit_message":"m","author":"mona_unprovided_value"}"#,
+            json!({"config": {"u": {}}, "commit_message": "m", "user_id": "u"}),
+        ),
+    ] {
+        assert_eq!(body(name, arguments, Some("k")), Ok(expected));
+    }
     let arguments = r#"{"config":{},"context_class":"C"}"#;
     let expected = json!({"config": {}, "context_class": "C", "user_id": "u"});
     assert_eq!(
@@ -88,10 +102,10 @@ fn an_uploaded_config_is_wrapped_once_and_has_an_author() {
         upload(r#"{"u":{"C":{}}}"#, r#","author":"a""#, key),
         Ok(expected("a"))
     );
-    assert_eq!(
-        upload(r#"{"C":{}}"#, r#","author":"""#, key),
-        Ok(expected("k"))
-    );
+    for none in ["\"\"", "null", "0", "0.0", "false", "[]", "{ }"] {
+        let author = format!(r#","author":{none}"#);
+        assert_eq!(upload(r#"{"C":{}}"#, &author, key), Ok(expected("k")));
+    }
     assert_eq!(
         upload("[1]", "", key),
         Err("config must be an object".to_owned())
@@ -135,7 +149,7 @@ fn each_shape_finds_its_data() {
         ),
         (
             "validate_config",
-            r#"{"response_data":{"valid":true}}"#,
+            r#"{"response_data":{"valid":true},"issues":null,"error_message":0}"#,
             r#"{"valid":true}"#,
         ),
         ("create_sampling_factor", "{}", "true"),
