@@ -64,8 +64,7 @@ impl Verdict {
     pub fn with_local(mut self, staged: &Staged) -> Self {
         if let Reasons::ByMessage(Members(entries)) = &mut self.reasons {
             for (key, _) in entries {
-                let index = key.parse::<usize>().ok();
-                if let Some(index) = index.and_then(|index| staged.indices.get(index)) {
+                if let Some(index) = place(key).and_then(|place| staged.indices.get(place)) {
                     *key = index.to_string();
                 }
             }
@@ -96,7 +95,7 @@ impl Verdict {
             return None;
         };
         let entry = |(key, reason): &(String, Box<RawValue>)| {
-            let index = key.parse().ok().filter(|index| *index < sent)?;
+            let index = place(key).filter(|index| *index < sent)?;
             Some((index, raw::words(reason)))
         };
         let named: Vec<_> = entries.iter().map(entry).collect::<Option<_>>()?;
@@ -128,12 +127,10 @@ impl Verdict {
 
 fn judge(response: &Response, sent: usize, answer: &Members) -> (usize, Reasons) {
     let top_level = answer.get("topLevelError");
-    if let Some(error) = top_level.filter(|error| !is_falsy(error.get())) {
+    if let Some(error) = top_level.filter(|error| !raw::is_falsy(error)) {
         return (sent, Reasons::read(error));
     }
-    let failed = answer
-        .get("failed")
-        .and_then(|failed| failed.get().parse::<usize>().ok());
+    let failed = answer.get("failed").and_then(count);
     let reasons = answer.get("failure_reasons").map(Reasons::read);
     match (failed, reasons) {
         (Some(failed @ 1..), Some(reasons)) => (failed.min(sent), reasons),
@@ -161,12 +158,16 @@ fn repeat(staged: &Staged, reason: &RawValue) -> Vec<(String, Box<RawValue>)> {
         .collect()
 }
 
-/// What Python counts as false.
-fn is_falsy(json: &str) -> bool {
-    matches!(
-        json,
-        "\"\"" | "null" | "false" | "0" | "0.0" | "-0" | "{}" | "[]"
-    )
+/// The place in a request that a key of `failure_reasons` names.
+fn place(key: &str) -> Option<usize> {
+    let place: usize = key.parse().ok()?;
+    (place.to_string() == key).then_some(place)
+}
+
+/// A count, which a server may write as a fraction.
+fn count(value: &RawValue) -> Option<usize> {
+    let count: f64 = serde_json::from_str(value.get()).ok()?;
+    (count.fract() == 0.0).then_some(count as usize)
 }
 
 impl Reasons {
@@ -193,7 +194,7 @@ impl Reasons {
         let Reasons::ByMessage(Members(entries)) = self else {
             return None;
         };
-        let named = entries.iter().filter_map(|(key, _)| key.parse().ok());
+        let named = entries.iter().filter_map(|(key, _)| place(key));
         Some(named.collect())
     }
 }
@@ -229,6 +230,16 @@ mod tests {
                 (1, json!({"1": {"r": 1.10}})),
             ),
             (400, r#"{"failed":9,"failure_reasons":{}}"#, (3, json!({}))),
+            (
+                400,
+                r#"{"failed":2.0,"failure_reasons":{}}"#,
+                (2, json!({})),
+            ),
+            (
+                400,
+                r#"{"failed":1e0,"failure_reasons":{}}"#,
+                (1, json!({})),
+            ),
             (
                 400,
                 r#"{"failed":"1","failure_reasons":{}}"#,
@@ -293,10 +304,12 @@ mod tests {
     #[test]
     fn indices_become_the_callers() {
         let staged = staged([2, 5], 3);
-        let body = r#"{"failed":1,"failure_reasons":{"1":"bad","all":"kept","7":"beyond"}}"#;
+        let body =
+            r#"{"failed":1,"failure_reasons":{"1":"bad","01":"kept","all":"kept","7":"beyond"}}"#;
         let verdict = Verdict::of(&Response::with(400, body), 2).with_local(&staged);
         assert_eq!(verdict.failed, 2);
-        let expected = json!({"5": "bad", "all": "kept", "7": "beyond", "3": "no object"});
+        let expected =
+            json!({"5": "bad", "01": "kept", "all": "kept", "7": "beyond", "3": "no object"});
         assert_eq!(serde_json::to_value(&verdict.reasons).unwrap(), expected);
         let verdict = Verdict::of(&Response::with(500, ""), 2).with_local(&staged);
         let expected = format!("{GENERIC} (status 500)");
