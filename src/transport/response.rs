@@ -83,8 +83,8 @@ pub async fn read(
     let content_type = response.headers().get(CONTENT_TYPE);
     let content_type = content_type
         .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let latin1 = declares_latin1(content_type);
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let asked = response.headers().get(RETRY_AFTER);
     let retry_after = asked.and_then(|value| retry_after(value.to_str().ok()?));
     let expected = response.content_length().unwrap_or_default() as usize;
@@ -108,8 +108,8 @@ pub async fn read(
         status: status.as_u16(),
         retry_after,
         arrived: Instant::now(),
+        latin1: is_latin1(&content_type, &body),
         body,
-        latin1,
     })
 }
 
@@ -123,14 +123,18 @@ pub fn retry_after(value: &str) -> Option<Duration> {
     date.duration_since(SystemTime::now()).ok()
 }
 
-fn declares_latin1(content_type: &str) -> bool {
-    let lower = content_type.to_ascii_lowercase();
-    let charset = lower.split("charset=").nth(1).unwrap_or_default();
+/// Whether a body of this type, in lower case, is Latin-1: as it declares, or as a text that declares nothing and is no
+/// UTF-8.
+fn is_latin1(content_type: &str, body: &[u8]) -> bool {
+    let charset = content_type.split("charset=").nth(1).unwrap_or_default();
     let charset = charset.split(';').next().unwrap_or_default();
-    matches!(
-        charset.trim().trim_matches('"'),
-        "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "us-ascii"
-    )
+    match charset.trim().trim_matches('"') {
+        "" => content_type.starts_with("text/") && std::str::from_utf8(body).is_err(),
+        declared => matches!(
+            declared,
+            "iso-8859-1" | "latin1" | "latin-1" | "windows-1252" | "us-ascii"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -173,9 +177,17 @@ mod tests {
 
     #[test]
     fn charsets_are_honoured() {
-        assert!(declares_latin1("application/json; charset=ISO-8859-1"));
-        assert!(declares_latin1("text/plain; charset=\"latin1\"; x=y"));
-        assert!(!declares_latin1("application/json; charset=utf-8"));
+        for (content_type, body, latin1) in [
+            ("application/json; charset=iso-8859-1", "é".as_bytes(), true),
+            ("text/plain; charset=\"latin1\"; x=y", b"", true),
+            ("text/plain", b"caf\xe9", true),
+            ("text/plain", "é".as_bytes(), false),
+            ("text/plain; charset=utf-8", b"caf\xe9", false),
+            ("application/json; charset=utf-8", b"", false),
+            ("application/json", b"caf\xe9", false),
+        ] {
+            assert_eq!(is_latin1(content_type, body), latin1, "{content_type}");
+        }
         assert_eq!(text(b"caf\xe9", true), "café");
         assert_eq!(text("é".as_bytes(), false), "é");
     }
