@@ -85,7 +85,7 @@ impl Client {
         match client.start() {
             Ok(()) => (Some(client), Answer::success()),
             Err(error) => {
-                let status = status_of(&error, Family::Authentication, &client.config);
+                let status = status_of(&error, Family::Service, &client.config);
                 let stillborn = (status as i32) < 0;
                 let status = if stillborn { status } else { Status::Ok };
                 if stillborn {
@@ -153,6 +153,7 @@ impl Client {
             .factors
             .fetch(&self.caller(parts), Deadline::after(None))
         {
+            Err(error) if self.config.raise_service_exceptions => Err(error),
             Err(error @ Error::Initialization(_)) => Err(error),
             Err(error) => {
                 let text = format_args!("Sampling factors could not be fetched: {error}");

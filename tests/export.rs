@@ -238,6 +238,20 @@ fn an_unknown_sampling_config_makes_no_client() {
     );
 }
 
+#[test]
+fn sampling_factors_that_cannot_be_fetched_make_no_client_where_service_failures_raise() {
+    let sandbox = canned(
+        json!({"path": "/get_sampling_factors", "status": 400, "json": {"response_data": "no"}}),
+    );
+    for raise in [false, true] {
+        let changes = json!({"sampling_config_name": "S", "raise_service_exceptions": raise});
+        let config = config(&sandbox, changes).to_string();
+        let (client, answer) = mona::client::Client::new(Some(&config));
+        let expected = if raise { Status::Service } else { Status::Ok };
+        assert_eq!((client.is_none(), answer.status), (raise, expected));
+    }
+}
+
 /// What the log said, as events.
 fn logged(client: &Client) -> Vec<String> {
     let mut records = Vec::new();

@@ -44,6 +44,7 @@ pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>
 ///     back-off (2 s doubling to 60 s) has passed.
 ///     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key.
 ///     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
+///     `MONA_ERROR_SERVICE`: the factors of `sampling_config_name` could not be fetched and that is to be raised.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
 /// A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
