@@ -60,7 +60,10 @@ impl Factors {
         Factors {
             configured,
             kept: fetched.then(|| Mutex::new(kept)),
-            max_age: Duration::from_secs_f64(config.sampling_factors_max_age_seconds),
+            // Decades are for ever, and what is older than nothing is due at once.
+            max_age: Duration::from_secs_f64(
+                config.sampling_factors_max_age_seconds.clamp(0.0, 1e9),
+            ),
         }
     }
 

@@ -101,11 +101,11 @@ settings! {
             "False is `auth_mode` `NO_AUTH`: messages go to the unauthenticated endpoint, which Mona must enable for the account.";
         authenticate_on_init: bool = true, env [], from "libmona",
             "Whether `mona_client_new` logs in. When false, the first call does.";
-        num_of_retries_for_authentication: u32 = 3u32, [0.0 to 1000.0], env ["MONA_SDK_NUM_OF_RETRIES_FOR_AUTHENTICATION"], from "mona_sdk 0.0.51",
+        num_of_retries_for_authentication: u32 = 3u32, [0.0 to 4000000000.0], env ["MONA_SDK_NUM_OF_RETRIES_FOR_AUTHENTICATION"], from "mona_sdk 0.0.51",
             "How many more attempts a login makes when the server cannot be reached, is overloaded or answers without JSON.";
-        wait_time_for_authentication_retries: f64 = 2.0, [0.0 to 3600.0], env ["MONA_SDK_WAIT_TIME_FOR_AUTHENTICATION_RETRIES_SEC"], from "mona_sdk 0.0.51",
+        wait_time_for_authentication_retries: f64 = 2.0, [0.0 to 1000000000.0], env ["MONA_SDK_WAIT_TIME_FOR_AUTHENTICATION_RETRIES_SEC"], from "mona_sdk 0.0.51",
             "Seconds between these attempts.";
-        refresh_token_safety_margin: f64 = 12.0, [-8760.0 to 8760.0], env ["MONA_SDK_REFRESH_TOKEN_SAFETY_MARGIN"], from "mona_sdk 0.0.51 (environment only)",
+        refresh_token_safety_margin: f64 = 12.0, env ["MONA_SDK_REFRESH_TOKEN_SAFETY_MARGIN"], from "mona_sdk 0.0.51 (environment only)",
             "Hours before its expiry at which an access token is renewed; never more than a fifth of its lifetime.";
         auth_api_token_url: String = "https://monalabs.frontegg.com/identity/resources/auth/v1/api-token", [url], env ["MONA_SDK_AUTH_API_TOKEN_URL"], from "mona_sdk 0.0.51 (environment only), 0.0.58",
             "Where to log in.";
@@ -135,14 +135,14 @@ settings! {
             "Log a warning for each call with a message that uses `exportTimestamp`.";
         should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
             "Write messages that the service rejected to the log, at level ERROR, whole (up to 1 MiB).";
-        default_sampling_rate: f64 = 1.0, [-1e300 to 1e300], env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
+        default_sampling_rate: f64 = 1.0, env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
             "Share of messages that is kept, for classes without a rate of their own: 0 keeps none (but for one id in ten million, whose place is exactly 0), 1 keeps all.";
         context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",
-            "Sampling rates by context class, as an object. Excludes `sampling_config_name`.";
+            "Sampling rates by context class, as an object; a class with null has none of its own. Excludes `sampling_config_name`.";
         sampling_config_name: Option<String> = None, env ["SAMPLING_CONFIG_NAME"], from "mona_sdk 0.0.51",
-            "Name of sampling factors kept by the service, fetched at start and then now and again.";
-        sampling_factors_max_age_seconds: f64 = 300.0, [0.0 to 31536000.0], env ["SAMPLING_FACTORS_MAX_AGE_SECONDS"], from "mona_sdk 0.0.51 (environment only)",
-            "How old those factors may become, in seconds, before the next export fetches them again.";
+            "Name of sampling factors kept by the service, fetched at start and then now and again. If that fails at start, no client is made with `raise_service_exceptions`.";
+        sampling_factors_max_age_seconds: f64 = 300.0, env ["SAMPLING_FACTORS_MAX_AGE_SECONDS"], from "mona_sdk 0.0.51 (environment only)",
+            "How old those factors may become, in seconds, before the next export fetches them again; with 0 or less each does.";
     }
     "Transport" {
         connect_timeout_ms: u32 = 5_000u32, [1.0 to 3600000.0], env [], from "libmona",

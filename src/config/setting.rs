@@ -202,7 +202,7 @@ impl Setting for f64 {
     fn from_text(text: &str) -> Result<Self, String> {
         let number = text.trim().parse().ok();
         number
-            .filter(|n: &f64| n.is_finite())
+            .filter(|n: &f64| !n.is_nan())
             .ok_or_else(|| mistyped(Self::KIND))
     }
 
@@ -273,7 +273,7 @@ impl Setting for Option<Rates> {
     fn from_json(value: &Value) -> Result<Self, String> {
         let object = value.as_object().ok_or("must be an object of numbers")?;
         let mut rates = Rates::new();
-        for (class, rate) in object {
+        for (class, rate) in object.iter().filter(|(_, rate)| !rate.is_null()) {
             let number = match rate {
                 Value::Bool(all) => Some(f64::from(u8::from(*all))),
                 Value::String(text) => f64::from_text(text).ok(),

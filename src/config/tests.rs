@@ -130,6 +130,37 @@ fn booleans_of_the_environment_are_words_or_errors() {
 }
 
 #[test]
+fn numbers_may_be_as_large_as_in_the_python_package() {
+    for text in [
+        r#"{"num_of_retries_for_authentication":5000}"#,
+        r#"{"wait_time_for_authentication_retries":100000}"#,
+        r#"{"refresh_token_safety_margin":-100000}"#,
+        r#"{"sampling_factors_max_age_seconds":-1}"#,
+        r#"{"sampling_factors_max_age_seconds":1e300}"#,
+    ] {
+        let config = read(text, &[]).unwrap();
+        crate::factors::Factors::new(&config);
+    }
+    let config = read("{}", &[("MONA_SDK_DEFAULT_SAMPLING_FACTOR", "inf")]).unwrap();
+    assert_eq!(config.default_sampling_rate, f64::INFINITY);
+    assert!(read("{}", &[("MONA_SDK_DEFAULT_SAMPLING_FACTOR", "nan")]).is_err());
+}
+
+#[test]
+fn a_class_whose_rate_is_null_has_none_of_its_own() {
+    let config = read(
+        r#"{"context_class_to_sampling_rate":{"C":null,"D":1}}"#,
+        &[],
+    )
+    .unwrap();
+    let rates = config.context_class_to_sampling_rate.unwrap();
+    assert_eq!(
+        rates.into_iter().collect::<Vec<_>>(),
+        [("D".to_owned(), 1.0)]
+    );
+}
+
+#[test]
 fn a_bad_value_names_its_key() {
     for (text, expected) in [
         (
@@ -155,7 +186,7 @@ fn a_bad_value_names_its_key() {
         ),
         (
             r#"{"num_of_retries_for_authentication":-1}"#,
-            "config_json: num_of_retries_for_authentication must be between 0 and 1000",
+            "config_json: num_of_retries_for_authentication must be between 0 and 4000000000",
         ),
         (
             r#"{"context_class_to_sampling_rate":{"C":[]}}"#,
