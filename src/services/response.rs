@@ -68,7 +68,7 @@ fn refusal(status: u16, answer: &Members) -> Result<Outcome, Error> {
 
 /// The `issues` of an answer or of its `response_data`.
 fn issues(answer: &Members) -> Option<Box<RawValue>> {
-    if let Some(issues) = answer.get_some("issues") {
+    if let Some(issues) = answer.get("issues").filter(|issues| !is_falsy(issues)) {
         return Some(issues.to_owned());
     }
     let data: Members = serde_json::from_str(answer.get("response_data")?.get()).ok()?;

@@ -149,7 +149,7 @@ fn each_shape_finds_its_data() {
         ),
         (
             "validate_config",
-            r#"{"response_data":{"valid":true},"issues":null,"error_message":0}"#,
+            r#"{"response_data":{"valid":true},"issues":[],"error_message":0}"#,
             r#"{"valid":true}"#,
         ),
         ("create_sampling_factor", "{}", "true"),
