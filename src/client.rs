@@ -76,7 +76,13 @@ impl Client {
         fork::catch_up();
         let config = match Config::from_json(config_json) {
             Ok(config) => Arc::new(config),
-            Err(error) => return (None, Answer::failure(Status::Initialization, &error)),
+            Err(error) => {
+                let status = match error {
+                    Error::InvalidArgument { .. } => Status::InvalidArgument,
+                    _ => Status::Initialization,
+                };
+                return (None, Answer::failure(status, &error));
+            }
         };
         let client = Client {
             config,

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use crate::clock::now_ms;
-use crate::config::did_you_mean;
+use crate::config::{did_you_mean, is_whole};
 use crate::error::Error;
+use crate::raw::fault;
 use crate::sync::Deadline;
 use serde_json::{Map, Value};
 
@@ -50,7 +51,8 @@ impl Options {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), Error> {
         let wanted = match key {
             "timeout_ms" => {
-                let timeout_ms = value.as_u64();
+                let number = value.as_f64().filter(is_whole);
+                let timeout_ms = number.filter(|n| *n >= 0.0).map(|n| n as u64);
                 self.deadline = Deadline::after(timeout_ms);
                 timeout_ms
                     .is_none()
@@ -76,16 +78,14 @@ fn parse(text: &str) -> Result<Map<String, Value>, Error> {
     match serde_json::from_str(text) {
         Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Error::argument(ARGUMENT, "$ must be an object")),
-        Err(error) => Err(Error::argument(
-            ARGUMENT,
-            format!("not valid JSON: {error}"),
-        )),
+        Err(error) => Err(Error::argument(ARGUMENT, fault(text, &error))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn a_bad_option_is_named() {
@@ -106,6 +106,23 @@ mod tests {
         ] {
             let error = Options::read(Some(text), &["timeout_ms", "default_action"]).unwrap_err();
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_spelled_in_any_way() {
+        for spelling in ["60000", "6e4", "60000.0"] {
+            let text = format!(r#"{{"timeout_ms":{spelling}}}"#);
+            let options = Options::read(Some(&text), &["timeout_ms"]).unwrap();
+            let left = options.deadline.left(Duration::MAX).unwrap();
+            assert!(left <= Duration::from_secs(60), "{spelling}");
+        }
+        for wrong in ["1.5", "-1", "-1e3", "true", "\"1\""] {
+            let text = format!(r#"{{"timeout_ms":{wrong}}}"#);
+            assert!(
+                Options::read(Some(&text), &["timeout_ms"]).is_err(),
+                "{wrong}"
+            );
         }
     }
 

@@ -42,6 +42,24 @@ pub fn is_falsy(value: &RawValue) -> bool {
     }
 }
 
+/// What is wrong with a text that is not JSON, and at which byte.
+pub fn fault(text: &str, error: &serde_json::Error) -> String {
+    let told = error.to_string();
+    let problem = told
+        .rsplit_once(" at line ")
+        .map_or(&*told, |(problem, _)| problem);
+    let lines_before = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
+    let offset = if error.is_eof() {
+        text.len()
+    } else {
+        // A column counts what was read of its line, what is wrong included.
+        (lines_before.map(str::len).sum::<usize>() + error.column()).saturating_sub(1)
+    };
+    format!("not valid JSON: {problem} at byte {offset}")
+}
+
 /// No more of a server's words is kept, or repeated for each of many messages.
 const BRIEF: usize = 1024;
 
@@ -86,5 +104,32 @@ impl<'de> Deserialize<'de> for Members {
         }
 
         deserializer.deserialize_map(Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_text_is_told_with_its_byte() {
+        for (text, place) in [
+            ("", 0),
+            ("x", 0),
+            ("{\"a\"", 4),
+            ("{\n\n  \"a\": 1,\n  }", 15),
+            ("{\"\u{e9}\": 1 x", 9),
+            ("[1\n2]", 3),
+            ("[\"\n\"]", 2),
+            ("{} x\n", 3),
+            ("{\n", 2),
+        ] {
+            let error = serde_json::from_str::<serde_json::Value>(text).unwrap_err();
+            let told = fault(text, &error);
+            assert!(
+                told.ends_with(&format!(" at byte {place}")),
+                "{text:?}: {told}"
+            );
+        }
     }
 }

@@ -19,7 +19,9 @@ a call's options too, counts as it stands last.
 
 An unknown key, a value of the wrong type, one out of range, a URL or host that is none, or a `ca_file` without a certificate where
 TLS is to be used, is `MONA_ERROR_INITIALIZATION`: the message
-names the key or the variable, and the known key that is nearest. Booleans in the environment are `true`,
+names the key or the variable, and the known key that is nearest. Text that is no JSON object is
+`MONA_ERROR_INVALID_ARGUMENT`. A whole number may be spelled in any way that JSON has for it (`1000`, `1e3`, `1000.0`), in the
+environment and in the options of a call, too. Booleans in the environment are `true`,
 `1`, `yes`, `false`, `0` or `no` in any case; anything else is an error.
 
 *From* tells where a key comes from: an argument of the Python package's `Client` (with the same name

@@ -11,13 +11,17 @@ pub use document::markdown;
 pub use erased::Erased;
 pub use keys::{Config, QueueConfig};
 pub(crate) use nearest::did_you_mean;
+pub(crate) use setting::is_whole;
 pub use setting::{DeliveryEvents, LogEvents, Overflow, Rates, Secret, SpoolSync};
 
 use crate::environment;
 use crate::error::Error;
+use crate::raw::fault;
 use crate::transport::Proxies;
 use keys::NAMES;
 use serde_json::{Map, Value};
+
+const ARGUMENT: &str = "config_json";
 
 impl Config {
     /// Reads the configuration object; what it leaves out comes from the process's environment.
@@ -35,7 +39,7 @@ impl Config {
             None => Erased(Map::new().into()),
         };
         let Value::Object(object) = &*document else {
-            return Err(invalid("$ must be an object"));
+            return Err(Error::argument(ARGUMENT, "$ must be an object"));
         };
         for name in object.keys() {
             if !NAMES.contains(&name.as_str()) {
@@ -80,12 +84,8 @@ impl Config {
 
 fn parse(text: &str) -> Result<Erased, Error> {
     let value = serde_json::from_str(text).map(Erased);
-    // The parser's text names a place and never a value.
-    value.map_err(|error| invalid(&format!("not valid JSON: {error}")))
-}
-
-fn invalid(problem: &str) -> Error {
-    Error::Initialization(format!("config_json: {problem}"))
+    // The parser's text never shows a value.
+    value.map_err(|error| Error::argument(ARGUMENT, fault(text, &error)))
 }
 
 #[cfg(test)]

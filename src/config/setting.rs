@@ -2,6 +2,7 @@
 
 use super::did_you_mean;
 use super::keys::{QUEUE_NAMES, QueueConfig};
+use crate::raw::fault;
 use crate::transport;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -167,20 +168,23 @@ impl Setting for u32 {
     const KIND: &'static str = "whole number";
 
     fn from_json(value: &Value) -> Result<Self, String> {
-        match value.as_f64() {
-            Some(number) if number.fract() == 0.0 => Ok(saturate(number)),
-            _ => Err(mistyped(Self::KIND)),
-        }
+        let number = value.as_f64().filter(is_whole);
+        number.map(saturate).ok_or_else(|| mistyped(Self::KIND))
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let number: i64 = text.trim().parse().map_err(|_| mistyped(Self::KIND))?;
-        Ok(saturate(number as f64))
+        let number = f64::from_text(text).ok().filter(is_whole);
+        number.map(saturate).ok_or_else(|| mistyped(Self::KIND))
     }
 
     fn keeps_to(&self, limit: Limit) -> bool {
         f64::from(*self).keeps_to(limit)
     }
+}
+
+/// Whether a number, however it is spelled (1000, 1e3, 1000.0), has no fraction.
+pub fn is_whole(number: &f64) -> bool {
+    number.fract() == 0.0
 }
 
 /// Numbers that do not fit become the largest, which no range includes.
@@ -286,10 +290,13 @@ impl Setting for Option<Rates> {
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let value =
-            serde_json::from_str(text).map_err(|e| format!("must be a JSON object: {e}"))?;
-        Self::from_json(&value)
+        Self::from_json(&json(text)?)
     }
+}
+
+fn json(text: &str) -> Result<Value, String> {
+    serde_json::from_str(text)
+        .map_err(|error| format!("must be a JSON object: {}", fault(text, &error)))
 }
 
 /// A setting that is one of some words.
@@ -335,9 +342,7 @@ impl Setting for QueueConfig {
     }
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let value =
-            serde_json::from_str(text).map_err(|e| format!("must be a JSON object: {e}"))?;
-        Self::from_json(&value)
+        Self::from_json(&json(text)?)
     }
 }
 

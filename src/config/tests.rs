@@ -161,6 +161,34 @@ fn a_class_whose_rate_is_null_has_none_of_its_own() {
 }
 
 #[test]
+fn a_whole_number_may_be_spelled_in_any_way() {
+    const VARIABLE: &str = "MONA_SDK_NUM_OF_RETRIES_FOR_AUTHENTICATION";
+    let given = |number: &str| {
+        let config = format!(r#"{{"num_of_retries_for_authentication":{number}}}"#);
+        read(&config, &[]).map(|config| config.num_of_retries_for_authentication)
+    };
+    let set = |number: &str| {
+        let config = read("{}", &[(VARIABLE, number)]);
+        config.map(|config| config.num_of_retries_for_authentication)
+    };
+    for spelling in ["100", "1e2", "100.0", "1000E-1"] {
+        assert_eq!(given(spelling), Ok(100), "{spelling}");
+        assert_eq!(set(spelling), Ok(100), "{spelling}");
+    }
+    // As Python reads them.
+    for spelling in [" 100 ", "+100", "0100"] {
+        assert_eq!(set(spelling), Ok(100), "{spelling}");
+    }
+    for wrong in ["1.5", "1e-1", "x"] {
+        let error = set(wrong).unwrap_err();
+        assert!(error.ends_with("must be a whole number"), "{error}");
+    }
+    for wrong in ["inf", "nan", "1e400", "-1", "1e12"] {
+        assert!(set(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_bad_value_names_its_key() {
     for (text, expected) in [
         (
@@ -211,7 +239,7 @@ fn a_bad_value_names_its_key() {
         ("[]", "config_json: $ must be an object"),
         (
             "{",
-            "config_json: not valid JSON: EOF while parsing an object at line 1 column 1",
+            "config_json: not valid JSON: EOF while parsing an object at byte 1",
         ),
     ] {
         assert_eq!(read(text, &[]).unwrap_err(), expected);

@@ -152,15 +152,17 @@ fn no_client_is_an_error() {
 
 #[test]
 fn a_client_that_cannot_be_made_is_null() {
-    for config in [c"", c"[]", c"{\"api_keys\": 1}", c"\xff"] {
+    for (config, expected) in [
+        (c"", INVALID_ARGUMENT),
+        (c"[]", INVALID_ARGUMENT),
+        (c"\xff", INVALID_ARGUMENT),
+        (c"{\"api_keys\": 1}", INITIALIZATION),
+    ] {
         let mut client = std::ptr::dangling_mut();
         // SAFETY: the text is terminated, and both places may be written.
         let (status, text) =
             called(|out| unsafe { mona_client_new(config.as_ptr(), &mut client, out) });
-        assert!(
-            [INITIALIZATION, INVALID_ARGUMENT].contains(&status),
-            "{text}"
-        );
+        assert_eq!(status, expected, "{text}");
         assert!(client.is_null());
     }
 }

@@ -22,7 +22,7 @@ impl Arguments {
                 serde_json::error::Category::Data => {
                     Error::argument(ARGUMENT, "$ must be an object")
                 }
-                _ => Error::argument(ARGUMENT, format!("not valid JSON: {error}")),
+                _ => Error::argument(ARGUMENT, raw::fault(text, &error)),
             })?;
         let names = || service.parameters.iter().map(|parameter| parameter.name);
         for (name, _) in &members.0 {

@@ -38,7 +38,7 @@ fn arguments_are_checked_against_the_table() {
         (
             "get_config",
             "{",
-            "args_json: not valid JSON: EOF while parsing an object at line 1 column 1",
+            "args_json: not valid JSON: EOF while parsing an object at byte 1",
         ),
     ] {
         assert_eq!(body(name, arguments, None).unwrap_err(), expected);

@@ -50,7 +50,7 @@ static void depth_elsewhere_has_a_defined_status(mona_client *client)
     CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT, mona_export_json(client, "{}", -1, json, fresh()));
     CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT,
                mona_service_call(client, "get_config", json, -1, NULL, fresh()));
-    CHECK_CALL(MONA_ERROR_INITIALIZATION, mona_client_new(json, &none, fresh()));
+    CHECK_CALL(MONA_ERROR_INVALID_ARGUMENT, mona_client_new(json, &none, fresh()));
     free(json);
 }
 

@@ -106,7 +106,8 @@ static void a_negative_status_is_thrown_and_a_positive_one_is_not()
     CHECK(thrown<mona::export_error>([&] { cut_off.export_json(message); }).retriable());
     auto any = thrown<mona::error>([] { mona::client nobody(R"({"api_keey": "k"})"); });
     CHECK(any.status() == MONA_ERROR_INITIALIZATION && has(any.what(), "\"api_keey\""));
-    thrown<mona::initialization_error>([] { mona::client nobody("{"); });
+    thrown<mona::initialization_error>([] { mona::client nobody(R"({"user_id": 1})"); });
+    thrown<mona::invalid_argument_error>([] { mona::client nobody("{"); });
     auto unknown = thrown<mona::invalid_argument_error>([&] { forgiving.service_call("get_confog"); });
     CHECK(has(unknown.what(), "did you mean \"get_config\"?"));
 }
