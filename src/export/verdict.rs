@@ -28,7 +28,7 @@ pub struct Verdict {
     pub failed: usize,
     pub reasons: Reasons,
     /// The status of the service's answer, where it refused something.
-    status: u16,
+    refused: Option<u16>,
 }
 
 impl Verdict {
@@ -36,7 +36,7 @@ impl Verdict {
         Verdict {
             failed: 0,
             reasons: Reasons::none(),
-            status: 200,
+            refused: None,
         }
     }
 
@@ -44,7 +44,7 @@ impl Verdict {
         Verdict {
             failed: sent,
             reasons: Reasons::Text(text),
-            status: 0,
+            refused: None,
         }
     }
 
@@ -56,7 +56,7 @@ impl Verdict {
         Verdict {
             failed,
             reasons,
-            status: response.status,
+            refused: (failed > 0).then_some(response.status),
         }
     }
 
@@ -118,9 +118,9 @@ impl Verdict {
         if let Reasons::Other(reason) = &self.reasons {
             text = format!("{text}: {reason}");
         }
-        Some(Error::Refused {
-            status: self.status,
-            text,
+        Some(match self.refused {
+            Some(status) => Error::Refused { status, text },
+            None => Error::Unsendable(text),
         })
     }
 }
@@ -299,6 +299,17 @@ mod tests {
             assert!(document.len() < 2_000_000, "{}", document.len());
             assert_eq!(verdict.failed, 1001);
         }
+    }
+
+    #[test]
+    fn only_what_the_service_refuses_is_refused() {
+        let staged = staged([0], 1);
+        let kind = |verdict: Verdict| verdict.with_local(&staged).error(2).unwrap().kind();
+        assert_eq!(kind(Verdict::accepted()), "unsendable");
+        let taken = Response::with(200, "{}");
+        assert_eq!(kind(Verdict::of(&taken, 1)), "unsendable");
+        let refused = Response::with(200, r#"{"failed":1,"failure_reasons":{"0":"x"}}"#);
+        assert_eq!(kind(Verdict::of(&refused, 1)), "refused");
     }
 
     #[test]
