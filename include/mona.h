@@ -82,7 +82,7 @@ typedef void (*mona_log_callback)(int32_t level,
 #define MONA_ERROR_INVALID_ARGUMENT (-1)
 
 /**
- * The client cannot be made from this configuration.
+ * The client cannot be made from this configuration, or not just now.
  */
 #define MONA_ERROR_INITIALIZATION (-2)
 
@@ -140,10 +140,11 @@ const char *mona_status_name(mona_status status);
  * @return `MONA_OK`: there is a client. If its login failed (and `raise_authentication_exceptions` is
  *     false), the document says so and the client is not active; it logs in again at a later call, when its
  *     back-off (2 s doubling to 60 s) has passed.
- *     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key.
+ *     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key. Or the system has no thread or
+ *     descriptor to spare just now (`error_kind` `resources`, `retriable`).
  *     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
  *     `MONA_ERROR_SERVICE`: the factors of `sampling_config_name` could not be fetched and that is to be raised.
- *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
+ *     `MONA_ERROR_INVALID_ARGUMENT`: `config_json` is no JSON object, among others. `MONA_ERROR_INTERNAL`.
  *
  * A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
  * for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
@@ -222,7 +223,7 @@ void mona_client_free(mona_client *client);
  * @return `MONA_OK`: nothing failed. `MONA_FAILED` or `MONA_ERROR_EXPORT`: some or all messages failed.
  *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
  *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names the argument and the byte offset.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
  *
  * What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
  * nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
@@ -254,7 +255,7 @@ mona_status mona_export_json(mona_client *client,
  * @return `MONA_OK`: `data` has the answer. `MONA_FAILED` or `MONA_ERROR_SERVICE`: the service refused or could not be reached.
  *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
  *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
  *
  * @pre As for `mona_export_json`.
  */
@@ -283,7 +284,7 @@ mona_status mona_service_call(mona_client *client,
  * @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
  *     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block` (`error_kind`
  *     `queue_full`; not `retriable` where this call alone is more than the queue may hold), or the disk of `queue.spool_dir`
- *     fails (`storage`).
+ *     fails (`storage`), or the system has no thread or descriptor to spare (`resources`).
  *     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one, or is larger than `queue.max_message_bytes`;
  *     `failure_reasons` says which and why.
  *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
@@ -344,10 +345,11 @@ mona_status mona_stats_json(mona_client *client,
  * @param out_json       May be NULL. Receives a document about the start alone, to be freed with `mona_string_free`:
  *     `success`, `error_message`; on failure also `error_kind` and `retriable`.
  * @return `MONA_OK`: it is started, and will end as exactly one event. With any other status there is no event:
- *     `MONA_ERROR_QUEUE_FULL`: `async_max_calls` are started and not collected, or `async_max_bytes` reached.
+ *     `MONA_ERROR_QUEUE_FULL`: `async_max_calls` are started and not collected, or `async_max_bytes` reached; or
+ *     the system has no thread to spare (`error_kind` `resources`).
  *     `MONA_ERROR_INVALID_ARGUMENT`: NULL, invalid UTF-8, or wrong options. What is wrong with the messages
  *     themselves, text that is not JSON too, is told by the event.
- *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+ *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
  *
  * A thread of the client runs the call: up to `async_workers` of them, started when first needed. Calls begin in the order
  * in which they were started; a message without a timestamp gets the time of this call. When the client is closed, a call that
@@ -396,7 +398,7 @@ mona_status mona_service_call_async(mona_client *client,
  *     with any other status than `MONA_OK` why there is none.
  * @return `MONA_OK`: there is an event. `MONA_TIMEOUT`: there was none in time, or `mona_wake` ended the wait.
  *     `MONA_ERROR_CLOSED`: the client is closed, and every event was collected.
- *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+ *     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
  *
  * The event of a call is the document of the synchronous call with three members in front: `type` (`"export"` or
  * `"service"`), `tag` (as text, because many readers of JSON cannot hold 64 bits) and `status` (the number that the synchronous call

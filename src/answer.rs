@@ -113,9 +113,11 @@ pub fn status_of(error: &Error, family: Family, config: &Config) -> Status {
         Error::InvalidArgument { .. } => return Status::InvalidArgument,
         Error::Initialization(_) => return Status::Initialization,
         Error::Closed => return Status::Closed,
-        Error::QueueFull | Error::LargerThanQueue | Error::Storage(_) | Error::TooManyCalls => {
-            return Status::QueueFull;
-        }
+        Error::QueueFull
+        | Error::LargerThanQueue
+        | Error::Storage(_)
+        | Error::Exhausted(_)
+        | Error::TooManyCalls => return Status::QueueFull,
         Error::NoEvent => return Status::Timeout,
         Error::Internal(_) => return Status::Internal,
         Error::Authentication { .. } => Family::Authentication,

@@ -72,8 +72,7 @@ pub fn started(result: Result<(), Refusal>) -> Answer {
         Err(Refusal::Full) => Answer::failure(Status::QueueFull, &Error::TooManyCalls),
         Err(Refusal::Closed) => Answer::failure(Status::Closed, &Error::Closed),
         Err(Refusal::NoThread(error)) => {
-            let error = Error::Internal(format!("no thread for the call: {error}"));
-            Answer::failure(Status::Internal, &error)
+            Answer::failure(Status::QueueFull, &Error::no_thread(error))
         }
     }
 }

@@ -91,7 +91,10 @@ impl Client {
         match client.start() {
             Ok(()) => (Some(client), Answer::success()),
             Err(error) => {
-                let status = status_of(&error, Family::Service, &client.config);
+                let status = match error {
+                    Error::Exhausted(_) => Status::Initialization,
+                    _ => status_of(&error, Family::Service, &client.config),
+                };
                 let stillborn = (status as i32) < 0;
                 let status = if stillborn { status } else { Status::Ok };
                 if stillborn {
@@ -130,7 +133,7 @@ impl Client {
                     &account.way(),
                     account.fingerprint(),
                     Reporter::new(&self.config, events.clone()),
-                )?,
+                ),
                 account,
                 factors: Arc::new(factors),
                 older_paths: Arc::default(),
@@ -305,7 +308,7 @@ impl Client {
         fork::catch_up();
         let mut members = match self.parts() {
             Ok(parts) => parts.queue.statistics(),
-            Err(error) => return Answer::failure(Status::Internal, &error),
+            Err(error) => return Answer::failure(Status::Initialization, &error),
         };
         members.insert("success".to_owned(), true.into());
         members.insert("error_message".to_owned(), Value::Null);
@@ -319,7 +322,7 @@ impl Client {
         let deadline = Deadline::of_caller(timeout_ms);
         let (quiet, undelivered) = match self.parts() {
             Ok(parts) => parts.close(deadline, || deadline),
-            Err(error) => return Answer::failure(Status::Internal, &error),
+            Err(error) => return Answer::failure(Status::Initialization, &error),
         };
         let error = if quiet { None } else { Some(Error::StillBusy) };
         let text = error.as_ref().map(Error::to_string);

@@ -49,6 +49,9 @@ pub enum Error {
     NoEvent,
     #[error("{0}: none of this call's messages was accepted")]
     Storage(String),
+    /// The system has no thread, descriptor or memory to spare just now.
+    #[error("{0}")]
+    Exhausted(String),
     #[error("The client is closed")]
     Closed,
     #[error("Not delivered: {messages} messages")]
@@ -75,6 +78,10 @@ impl Error {
         }
     }
 
+    pub fn no_thread(error: std::io::Error) -> Self {
+        Error::Exhausted(format!("No thread could be started: {error}"))
+    }
+
     /// The stable word of `error_kind`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -91,6 +98,7 @@ impl Error {
             Error::QueueFull | Error::LargerThanQueue | Error::TooManyCalls => "queue_full",
             Error::NoEvent => "no_event",
             Error::Storage(_) => "storage",
+            Error::Exhausted(_) => "resources",
             Error::Closed => "closed",
             Error::Undelivered { .. } => "undelivered",
             Error::StillPending => "still_pending",
@@ -109,7 +117,8 @@ impl Error {
             | Error::TooManyCalls
             | Error::NoEvent
             | Error::QueueFull
-            | Error::Storage(_) => true,
+            | Error::Storage(_)
+            | Error::Exhausted(_) => true,
             Error::Authentication { retriable, .. } => *retriable,
             Error::Refused { status, .. } => is_retriable_status(*status),
             _ => false,

@@ -42,7 +42,7 @@ impl Events {
         }
         if state.idle <= state.waiting.len() && state.threads.len() < self.limits.workers {
             let events = self.clone();
-            match thread::start("mona-async", move || events.work()) {
+            match thread::start("mona-async", thread::AMPLE_STACK, move || events.work()) {
                 Ok(thread) => state.threads.push(thread),
                 Err(error) if state.threads.is_empty() => return Err(Refusal::NoThread(error)),
                 // The threads that there are will do.

@@ -16,10 +16,11 @@ use std::ffi::c_char;
 /// @param out_json       May be NULL. Receives a document about the start alone, to be freed with `mona_string_free`:
 ///     `success`, `error_message`; on failure also `error_kind` and `retriable`.
 /// @return `MONA_OK`: it is started, and will end as exactly one event. With any other status there is no event:
-///     `MONA_ERROR_QUEUE_FULL`: `async_max_calls` are started and not collected, or `async_max_bytes` reached.
+///     `MONA_ERROR_QUEUE_FULL`: `async_max_calls` are started and not collected, or `async_max_bytes` reached; or
+///     the system has no thread to spare (`error_kind` `resources`).
 ///     `MONA_ERROR_INVALID_ARGUMENT`: NULL, invalid UTF-8, or wrong options. What is wrong with the messages
 ///     themselves, text that is not JSON too, is told by the event.
-///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///
 /// A thread of the client runs the call: up to `async_workers` of them, started when first needed. Calls begin in the order
 /// in which they were started; a message without a timestamp gets the time of this call. When the client is closed, a call that
@@ -98,7 +99,7 @@ pub unsafe extern "C" fn mona_service_call_async(
 ///     with any other status than `MONA_OK` why there is none.
 /// @return `MONA_OK`: there is an event. `MONA_TIMEOUT`: there was none in time, or `mona_wake` ended the wait.
 ///     `MONA_ERROR_CLOSED`: the client is closed, and every event was collected.
-///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_INTERNAL`.
 ///
 /// The event of a call is the document of the synchronous call with three members in front: `type` (`"export"` or
 /// `"service"`), `tag` (as text, because many readers of JSON cannot hold 64 bits) and `status` (the number that the synchronous call

@@ -23,7 +23,7 @@ use std::ffi::c_char;
 /// @return `MONA_OK`: all messages were accepted, but for sampled and empty ones. With any other status none was:
 ///     `MONA_ERROR_QUEUE_FULL`: there is no room, after waiting for it if `queue.overflow` is `block` (`error_kind`
 ///     `queue_full`; not `retriable` where this call alone is more than the queue may hold), or the disk of `queue.spool_dir`
-///     fails (`storage`).
+///     fails (`storage`), or the system has no thread or descriptor to spare (`resources`).
 ///     `MONA_FAILED` or `MONA_ERROR_EXPORT`: a message cannot be one, or is larger than `queue.max_message_bytes`;
 ///     `failure_reasons` says which and why.
 ///     `MONA_ERROR_INVALID_ARGUMENT`, `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.

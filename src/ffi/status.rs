@@ -16,7 +16,7 @@ pub const MONA_FAILED: mona_status = 1;
 pub const MONA_TIMEOUT: mona_status = 2;
 /// The caller's mistake, whatever the raise settings: NULL, invalid UTF-8, text that is not JSON, an unknown service, argument or option.
 pub const MONA_ERROR_INVALID_ARGUMENT: mona_status = -1;
-/// The client cannot be made from this configuration.
+/// The client cannot be made from this configuration, or not just now.
 pub const MONA_ERROR_INITIALIZATION: mona_status = -2;
 /// A login failed, and `raise_authentication_exceptions` is true.
 pub const MONA_ERROR_AUTHENTICATION: mona_status = -3;

@@ -23,7 +23,7 @@ use std::ffi::c_char;
 /// @return `MONA_OK`: nothing failed. `MONA_FAILED` or `MONA_ERROR_EXPORT`: some or all messages failed.
 ///     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
 ///     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names the argument and the byte offset.
-///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///
 /// What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
 /// nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn mona_export_json(
 /// @return `MONA_OK`: `data` has the answer. `MONA_FAILED` or `MONA_ERROR_SERVICE`: the service refused or could not be reached.
 ///     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
 ///     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
-///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`; `MONA_ERROR_INITIALIZATION`: a forked child cannot open a spool of its own.
+///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///
 /// # Safety
 /// As for `mona_export_json`.

@@ -23,16 +23,11 @@ const SYNC_BYTES: u64 = 1 << 20;
 /// How long to wait before what could not be read is tried again, at first.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
-const STACK_BYTES: usize = 128 * 1024;
-
-/// Opens the configured spool. `fingerprint` tells one endpoint and user from another.
-pub fn open(config: &QueueConfig, fingerprint: String) -> Result<Option<Spool>, Error> {
-    let Some(root) = &config.spool_dir else {
-        return Ok(None);
-    };
+/// Opens a spool in this folder. `fingerprint` tells one endpoint and user from another.
+fn open(folder: &str, config: &QueueConfig, fingerprint: &str) -> Result<Spool, Error> {
     let options = Options {
-        root: root.into(),
-        fingerprint,
+        root: folder.into(),
+        fingerprint: fingerprint.to_owned(),
         max_bytes: config.spool_max_bytes.into(),
         keep_free_bytes: config.spool_keep_free_bytes.into(),
         segment_bytes: SEGMENT_BYTES.min(u64::from(config.spool_max_bytes) / 4),
@@ -44,13 +39,25 @@ pub fn open(config: &QueueConfig, fingerprint: String) -> Result<Option<Spool>, 
         retention: Duration::from_secs_f64(config.spool_retention_hours * 3600.0),
         read_again: READ_AGAIN,
     };
-    let spool = Spool::open(options);
-    spool
-        .map(Some)
-        .map_err(|error| Error::Initialization(format!("config_json: queue.spool_dir: {error}")))
+    Spool::open(options).map_err(|error| {
+        let text = format!("config_json: queue.spool_dir: {error}");
+        match error {
+            SpoolError::Exhausted { .. } => Error::Exhausted(text),
+            _ => Error::Initialization(text),
+        }
+    })
 }
 
 impl Queue {
+    /// Opens the configured spool, if there is one and it is not open yet.
+    pub(super) fn open_spool(&self) -> Result<(), Error> {
+        if let Some(folder) = &self.config.spool_dir {
+            self.spool
+                .get_or_try_init(|| open(folder, &self.config, &self.fingerprint))?;
+        }
+        Ok(())
+    }
+
     /// Keeps all of these messages in the spool, or none. Waits for room as configured. The disk is written to
     /// without the lock, so that nothing else waits for it.
     pub(super) fn keep<'s>(
@@ -218,7 +225,7 @@ impl Queue {
     /// The spool needs these messages no more. One whose acknowledgement fails may be sent again by a later
     /// run; nothing is lost.
     pub(super) fn acknowledge(&self, batch: &Batch) -> Result<(), SpoolError> {
-        match &self.spool {
+        match self.spool.get() {
             Some(spool) => spool.acknowledge(batch.tickets()),
             None => Ok(()),
         }
@@ -253,19 +260,13 @@ impl Queue {
 
     /// With `interval`, a thread of its own flushes the disk: the other may be waiting for the network.
     pub(super) fn start_flushing(self: &Arc<Self>) -> Result<Option<JoinHandle<()>>, Error> {
-        if self.spool.is_none() || self.config.spool_sync != SpoolSync::Interval {
+        if !self.durable() || self.config.spool_sync != SpoolSync::Interval {
             return Ok(None);
         }
         let queue = self.clone();
-        let started = thread::with_signals_blocked(|| {
-            let builder = std::thread::Builder::new().name("mona-flush".into());
-            builder
-                .stack_size(STACK_BYTES)
-                .spawn(move || queue.flush_disk())
-        });
-        started
-            .map(Some)
-            .map_err(|error| Error::Internal(format!("no thread for the spool: {error}")))
+        let flush = move || queue.flush_disk();
+        let started = thread::start("mona-flush", thread::SMALL_STACK, flush);
+        started.map(Some).map_err(Error::no_thread)
     }
 
     fn flush_disk(&self) {
@@ -277,7 +278,7 @@ impl Queue {
             let finished = state.finished;
             state.unflushed = 0;
             drop(state);
-            let result = self.spool.as_ref().map_or(Ok(()), Spool::sync);
+            let result = self.spool.get().map_or(Ok(()), Spool::sync);
             state = lock(&self.state);
             state.accessed(Access::Flush, result.as_ref().err());
             if finished {
@@ -376,7 +377,7 @@ mod tests {
         let queue = small_spool(folder.path());
         accept(&queue, 10).unwrap();
         accept(&queue, 10).unwrap();
-        let spool = queue.spool.as_ref().unwrap();
+        let spool = queue.spool.get().unwrap();
         let messages = spool.read(2, 1000).unwrap();
         let mut state = lock(&queue.state);
         let old_ms = queue.now_ms().wrapping_sub(73 * 3_600_000);

@@ -36,8 +36,10 @@ pub use {back_off::BackOff, back_off::Limits, outcome::Outcome};
 use crate::config::{Overflow, QueueConfig};
 use crate::error::Error;
 use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, lock, must_not_wait, wait};
+use crate::thread;
 use buffer::Load;
 use endpoint::Endpoint;
+use once_cell::sync::OnceCell;
 use spool::Spool;
 use state::State;
 use std::sync::Arc;
@@ -47,9 +49,8 @@ use std::time::{Duration, Instant};
 /// Longer than any wait that somebody will see the end of.
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// How long closing waits for threads to end that have nothing more to do, at least, and how often it looks.
+/// How long closing waits for threads to end that make no other request, at least.
 const END_PATIENCE_MS: u64 = 200;
-const END_PAUSE: Duration = Duration::from_micros(200);
 
 /// What a closed queue did not deliver.
 pub struct Undelivered {
@@ -69,7 +70,10 @@ pub struct Queue {
     progress: Condvar,
     /// Wakes the thread that flushes the spool.
     unflushed: Condvar,
-    spool: Option<Spool>,
+    /// Opened with the first message, or for what an earlier run left.
+    spool: OnceCell<Spool>,
+    /// Tells the endpoint and the user that the spool belongs to from others.
+    fingerprint: String,
     reporter: Reporter,
     epoch: Instant,
 }
@@ -82,22 +86,23 @@ impl Queue {
         endpoint: &str,
         fingerprint: String,
         reporter: Reporter,
-    ) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Queue {
+    ) -> Arc<Self> {
+        Arc::new(Queue {
             state: Mutex::new(State::new(&config, Endpoint::of(endpoint))),
-            spool: durable::open(&config, fingerprint)?,
+            spool: OnceCell::new(),
+            fingerprint,
             reporter,
             config,
             work: Condvar::new(),
             progress: Condvar::new(),
             unflushed: Condvar::new(),
             epoch: Instant::now(),
-        }))
+        })
     }
 
     /// Whether messages survive the program.
     pub fn durable(&self) -> bool {
-        self.spool.is_some()
+        self.config.spool_dir.is_some()
     }
 
     /// Milliseconds on the queue's own clock.
@@ -105,14 +110,15 @@ impl Queue {
         self.epoch.elapsed().as_millis() as u32
     }
 
-    /// Starts the threads, once. `start` starts the one that delivers.
+    /// Opens the spool and starts the threads, once. `start` starts the one that delivers.
     pub fn start(
         self: &Arc<Self>,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<MutexGuard<'_, State>, Error> {
         let mut state = lock(&self.state);
         if !state.started && !state.closed() {
-            // Tried again by the next call where one of the two fails.
+            // Tried again by the next call where something of it fails.
+            self.open_spool()?;
             if state.flusher.is_none() {
                 state.flusher = self.start_flushing()?;
             }
@@ -155,7 +161,7 @@ impl Queue {
         if state.closed() {
             return Err(Error::Closed);
         }
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool.get() {
             let slices: Vec<&[u8]> = messages.collect();
             return self.keep(spool, state, &slices, new);
         }
@@ -326,25 +332,9 @@ impl Queue {
         threads
             .into_iter()
             .flatten()
-            .for_each(|thread| join(thread, deadline));
+            .for_each(|thread| thread::join(thread, deadline));
         undelivered
     }
-}
-
-/// Waits for the end of a thread that makes no other request. One that a disk holds up ends by itself, after whoever closes has gone on.
-fn join(thread: JoinHandle<()>, deadline: Deadline) {
-    // A log callback that closes its client may run on that very thread.
-    if thread.thread().id() == std::thread::current().id() {
-        return;
-    }
-    while !thread.is_finished() {
-        if deadline.passed() {
-            return;
-        }
-        std::thread::sleep(END_PAUSE);
-    }
-    // Its panic would be nobody's concern any more.
-    let _ = thread.join();
 }
 
 #[cfg(test)]

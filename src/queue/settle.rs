@@ -126,7 +126,7 @@ impl Queue {
         rejected: Vec<(usize, String)>,
         log: &Later,
     ) {
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool.get() {
             self.count_given_up(spool, state);
         }
         state.counters.rejected += rejected.len() as u64;
@@ -234,7 +234,7 @@ pub(super) mod tests {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let url = format!("http://{}.test", NUMBER.fetch_add(1, Ordering::Relaxed));
         let queue = Queue::new(config.queue.clone(), &url, "0".repeat(32), reporter);
-        (queue.unwrap(), logger)
+        (queue, logger)
     }
 
     fn batch() -> Batch {

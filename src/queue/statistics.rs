@@ -73,7 +73,9 @@ const STATISTICS: &[Statistic] = &[
     },
     Statistic {
         name: "on_disk",
-        doc: Doc::new("Messages that wait in the spool."),
+        doc: Doc::new(
+            "Messages that wait in the spool, but for those that were read from it to be sent: until they are settled they count as `in_memory` or `in_flight`, although they are in the files, too. What other programs left there counts once it is recovered.",
+        ),
         read: |state, _| json!(state.on_disk.messages),
     },
     Statistic {
@@ -160,7 +162,7 @@ fn health(state: &State) -> &'static str {
 
 impl Queue {
     fn damaged_before(&self) -> u64 {
-        let spool = self.spool.as_ref();
+        let spool = self.spool.get();
         spool.map_or(0, |spool| spool.counts().corrupt_frames)
     }
 

@@ -24,9 +24,6 @@ use std::time::{Duration, Instant};
 const ANSWER: usize = 64 * 1024;
 const ANSWER_PER_MESSAGE: usize = 512;
 
-/// Enough for the thread's calls.
-const STACK_BYTES: usize = 512 * 1024;
-
 /// How long to wait before the spools of programs that ended are looked for again. A program that is just
 /// ending still holds its spool.
 const FIRST_ADOPTION_PAUSE: Duration = Duration::from_millis(100);
@@ -51,21 +48,17 @@ impl Delivery {
                 let outcome = self.send(&queue, &batch);
                 queue.settle(batch, outcome, &self.logger);
             }
-            if let Some(spool) = &queue.spool {
+            if let Some(spool) = queue.spool.get() {
                 // The host may keep a closed client for long.
                 spool.let_go();
             }
         };
-        let started = thread::with_signals_blocked(|| {
-            let builder = std::thread::Builder::new().name("mona-queue".into());
-            builder.stack_size(STACK_BYTES).spawn(run)
-        });
-        started.map_err(|error| Error::Internal(format!("no thread for the queue: {error}")))
+        thread::start("mona-queue", thread::MEDIUM_STACK, run).map_err(Error::no_thread)
     }
 
     /// Starts a thread that renews the sampling factors, because enqueueing waits for no server.
     pub fn renew_factors(self, deadline: Deadline) -> std::io::Result<JoinHandle<()>> {
-        thread::start("mona-factors", move || {
+        thread::start("mona-factors", thread::AMPLE_STACK, move || {
             let caller = Caller {
                 config: &self.config,
                 account: &self.account,
@@ -166,7 +159,7 @@ impl Queue {
             let mut wait = self.wait(&state);
             if wait.is_none()
                 && state.wants_more()
-                && let Some(spool) = &self.spool
+                && let Some(spool) = self.spool.get()
             {
                 drop(state);
                 self.fill(spool);
@@ -242,7 +235,7 @@ impl Queue {
     /// Adopts what an ended program left: at the beginning, soon after it found something, and ever more
     /// seldom as long as it finds nothing.
     fn take_over(&self, logger: &Logger) {
-        let Some(spool) = &self.spool else {
+        let Some(spool) = self.spool.get() else {
             return;
         };
         self.tidy(spool);
@@ -283,7 +276,7 @@ impl Queue {
         state.counters.expired += expired;
         state.settled_in_order(expired);
         self.progress.notify_all();
-        if let Some(spool) = &self.spool {
+        if let Some(spool) = self.spool.get() {
             // Without the lock: nobody else is to wait for the disk.
             drop(state);
             let acknowledged = spool.acknowledge(&tickets);
@@ -342,7 +335,8 @@ mod tests {
             Reporter::new(&config, events),
         );
         let (url, fingerprint) = ("http://adopting.test", "0".repeat(32));
-        let queue = Queue::new(config.queue.clone(), url, fingerprint, reporter).unwrap();
+        let queue = Queue::new(config.queue.clone(), url, fingerprint, reporter);
+        queue.open_spool().unwrap();
         let wait = || queue.adoption_in(&lock(&queue.state));
         let mut state = lock(&queue.state);
         state.adoption_pause = LONGEST_ADOPTION_PAUSE;

@@ -15,7 +15,7 @@ use super::response;
 use super::{Settings, failure, unsendable};
 use crate::ffi::descriptors;
 use crate::sync::Deadline;
-use crate::thread::with_signals_blocked;
+use crate::thread::{self, JoinHandle};
 use reqwest::header::HeaderValue;
 use std::error::Error as _;
 use std::io;
@@ -23,7 +23,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::Notify;
@@ -35,16 +34,15 @@ const REST: Duration = Duration::from_millis(100);
 /// closed ones are noticed.
 const LINGER_MS: u64 = 100;
 
+/// How long the last client waits for the thread to end. It does at once, unless the host has closed the descriptors that wake it.
+const END_PATIENCE_MS: u64 = 5_000;
+
 /// How the system tells that the other side has closed a connection.
 const CLOSED: [io::ErrorKind; 3] = [
     io::ErrorKind::BrokenPipe,
     io::ErrorKind::ConnectionAborted,
     io::ErrorKind::ConnectionReset,
 ];
-
-/// Enough for a handshake in an unoptimised build.
-const STACK_BYTES: usize = 512 * 1024;
-const FORWARDER_STACK_BYTES: usize = 128 * 1024;
 
 /// One POST, ready to go.
 pub struct Job {
@@ -86,24 +84,15 @@ impl Http {
         let (started, start) = sync_channel(1);
         let worker = Worker::new(desk.clone());
         let run = move || match prepare(&worker.desk) {
-            Ok(Prepared {
-                runtime,
-                forwarder,
-                hidden,
-            }) => {
-                let _ = started.send(Ok(hidden));
-                worker.run(&runtime);
-                drop(runtime);
-                let _ = forwarder.join();
+            Ok(prepared) => {
+                let _ = started.send(Ok(prepared.hidden));
+                worker.live(prepared);
             }
             Err(error) => {
                 let _ = started.send(Err(error));
             }
         };
-        let thread = with_signals_blocked(|| {
-            let builder = Builder::new().name("mona-http".into());
-            builder.stack_size(STACK_BYTES).spawn(run)
-        })?;
+        let thread = thread::start("mona-http", thread::MEDIUM_STACK, run)?;
         let mut http = Http {
             desk,
             thread: Some(thread),
@@ -111,6 +100,11 @@ impl Http {
         };
         http.hidden = start.recv().map_err(io::Error::other)??;
         Ok(http)
+    }
+
+    /// Whether requests can be sent: not any more where a panic ended the thread, because the host closed its descriptors, say.
+    pub fn serves(&self) -> bool {
+        !self.desk.inbox.closed()
     }
 
     pub fn send(&self, job: Job) -> Pending {
@@ -137,8 +131,7 @@ impl Drop for Http {
     fn drop(&mut self) {
         self.desk.inbox.close();
         if let Some(thread) = self.thread.take() {
-            // Its panic would be nobody's concern any more.
-            let _ = thread.join();
+            thread::join(thread, Deadline::after(Some(END_PATIENCE_MS)));
         }
     }
 }
@@ -160,10 +153,11 @@ fn prepare(desk: &Arc<Desk>) -> io::Result<Prepared> {
         .enable_all()
         .build()?;
     let desk = desk.clone();
-    let builder = Builder::new().name("mona-http-in".into());
-    let forwarder = builder
-        .stack_size(FORWARDER_STACK_BYTES)
-        .spawn(move || desk.inbox.forward(|| desk.woken.notify_one()))?;
+    let forward = move || {
+        let _end = End(desk.clone());
+        desk.inbox.forward(|| desk.woken.notify_one());
+    };
+    let forwarder = thread::start("mona-http-in", thread::SMALL_STACK, forward)?;
     Ok(Prepared {
         runtime,
         forwarder,
@@ -199,17 +193,19 @@ struct Desk {
     under_way: AtomicUsize,
 }
 
+/// Closes the desk when one of the two threads ends, however it does: nobody is to wait for one that is gone.
+struct End(Arc<Desk>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.inbox.close();
+    }
+}
+
 /// Carries out what comes to a desk.
 struct Worker {
     desk: Arc<Desk>,
     pools: Pools,
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // However the thread ends: nobody is to wait for one that is gone.
-        self.desk.inbox.close();
-    }
 }
 
 impl Worker {
@@ -220,7 +216,23 @@ impl Worker {
         }
     }
 
-    fn run(mut self, runtime: &Runtime) {
+    /// The life of the thread.
+    fn live(mut self, prepared: Prepared) {
+        let _end = End(self.desk.clone());
+        let run = AssertUnwindSafe(|| {
+            self.run(&prepared.runtime);
+            self.pools = Pools::default();
+        });
+        if catch_unwind(run).is_err() {
+            // To drop what a panic left may panic again, which would end the program.
+            std::mem::forget((self, prepared.runtime));
+            return;
+        }
+        drop(prepared.runtime);
+        let _ = prepared.forwarder.join();
+    }
+
+    fn run(&mut self, runtime: &Runtime) {
         loop {
             match self.desk.inbox.wait(Deadline::after(Some(LINGER_MS))) {
                 Found::Command(command) => runtime.block_on(async {
@@ -338,4 +350,30 @@ fn found_closed(error: &reqwest::Error) -> bool {
         source = cause.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::Config;
+    use crate::sync::Mutex;
+    use crate::transport::Transport;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_thread_that_has_ended_is_replaced_for_all_pools() {
+        let shared = Mutex::default();
+        let [first, second] = ["1001", "1002"].map(|timeout| {
+            let config = format!(r#"{{"user_id": "u", "connect_timeout_ms": {timeout}}}"#);
+            Transport::new(&Config::from_json(Some(&config)).unwrap()).pool
+        });
+        let http = first.http(&shared).unwrap();
+        assert!(Arc::ptr_eq(&http, &second.http(&shared).unwrap()));
+        // As its thread does however it ends.
+        http.desk.inbox.close();
+        let newer = second.http(&shared).unwrap();
+        assert!(newer.serves());
+        for pool in [first, second] {
+            assert!(Arc::ptr_eq(&newer, &pool.http(&shared).unwrap()));
+        }
+    }
 }

@@ -70,6 +70,10 @@ impl<C> Inbox<C> {
         }
     }
 
+    pub fn closed(&self) -> bool {
+        lock(&self.state).closed
+    }
+
     /// Drops what is left; the reader and the forwarder end.
     pub fn close(&self) {
         let mut state = lock(&self.state);

@@ -1,6 +1,7 @@
 //! Name resolution on a thread of its own.
 
 use super::pause::UnderWay;
+use crate::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::ToSocketAddrs;
 
@@ -18,9 +19,7 @@ impl Resolve for Resolver {
             // A request that timed out no longer waits for the answer.
             let _ = sender.send(found);
         };
-        let started = std::thread::Builder::new()
-            .name("mona-dns".into())
-            .spawn(lookup);
+        let started = thread::start("mona-dns", thread::AMPLE_STACK, lookup);
         Box::pin(async move {
             started?;
             let addresses = receiver.await??;

@@ -266,6 +266,34 @@ static void a_child_holds_no_spool(void)
     CHECK(system(command) == 0);
 }
 
+/* A child needs a spool of its own for nothing but to enqueue. */
+static void a_child_opens_a_spool_only_to_enqueue(void)
+{
+    char folder[] = "/tmp/mona-fork-XXXXXX", config[256], away[64], command[256];
+    int status;
+    CHECK(mkdtemp(folder) != NULL);
+    snprintf(config, sizeof config, "{\"queue\": {\"spool_dir\": \"%s\"}}", folder);
+    client = new_client(config);
+    snprintf(away, sizeof away, "%s.away", folder);
+    snprintf(command, sizeof command, "mv %s %s && touch %s", folder, away, folder);
+    CHECK(system(command) == 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        export_one();
+        CHECK_CALL(MONA_OK, mona_stats_json(client, fresh()));
+        CHECK_CALL(MONA_ERROR_INITIALIZATION,
+                   mona_enqueue_json(client, MESSAGE, -1, NULL, fresh()));
+        CHECK_CALL(MONA_OK, mona_client_close(client, -1, fresh()));
+        CHECK_CALL(MONA_OK, mona_stats_json(client, fresh()));
+        CHECK_DOCUMENT("\"state\":\"closed\"");
+        _exit(0);
+    }
+    CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+    mona_client_free(client);
+    snprintf(command, sizeof command, "rm -r %s %s", folder, away);
+    CHECK(system(command) == 0);
+}
+
 /* What the client was made with counts, not what the child finds. */
 static void a_child_reads_no_environment(void)
 {
@@ -315,6 +343,7 @@ int main(void)
     int forks = wanted != NULL ? atoi(wanted) : 150;
     descriptors = process_entries("fd");
     a_child_holds_no_spool();
+    a_child_opens_a_spool_only_to_enqueue();
     a_child_reads_no_environment();
     messages_in_memory(forks);
     messages_in_a_spool(forks / 3);

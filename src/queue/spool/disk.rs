@@ -68,9 +68,12 @@ fn sync_parent(parent: &Path) -> Result<()> {
     }
 }
 
-fn refusal(shown: &dyn std::fmt::Display, error: &Error) -> SpoolError {
-    SpoolError::Refused {
-        problem: format!("The spool directory {shown} cannot be used: {error}"),
+/// Why a directory is not used.
+pub fn refusal(shown: &dyn std::fmt::Display, error: &Error) -> SpoolError {
+    let problem = format!("The spool directory {shown} cannot be used: {error}");
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM) => SpoolError::Exhausted { problem },
+        _ => SpoolError::Refused { problem },
     }
 }
 

@@ -78,6 +78,9 @@ pub enum SpoolError {
     },
     #[error("{problem}")]
     Refused { problem: String },
+    /// The system has nothing to spare for it just now.
+    #[error("{problem}")]
+    Exhausted { problem: String },
 }
 
 /// A message that waits for its delivery.

@@ -77,10 +77,7 @@ impl Spool {
         let root = disk::open_root(&options.root, durable)?;
         let problem = |error: Error| {
             let path = options.root.join(&options.fingerprint);
-            let path = path.display();
-            refused(format!(
-                "The spool directory {path} cannot be used: {error}"
-            ))
+            disk::refusal(&path.display(), &error)
         };
         match disk::create_directory(&root, &options.fingerprint) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(problem(error)),

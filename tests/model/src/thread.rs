@@ -2,6 +2,12 @@
 
 pub use loom::thread::JoinHandle;
 
-pub fn start(_name: &str, run: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+pub const AMPLE_STACK: usize = 0;
+
+pub fn start(
+    _name: &str,
+    _stack_bytes: usize,
+    run: impl FnOnce() + Send + 'static,
+) -> std::io::Result<JoinHandle<()>> {
     Ok(loom::thread::spawn(run))
 }
