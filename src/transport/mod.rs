@@ -30,9 +30,7 @@ use crate::fork::PerProcess;
 use crate::sync::{Deadline, lock};
 use bytes::Bytes;
 use http::{Http, Job};
-use once_cell::sync::OnceCell;
 use reqwest::header::HeaderValue;
-use std::collections::HashMap;
 use std::error::Error as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -41,7 +39,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// What distinguishes one connection pool from another.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq)]
 struct Settings {
     connect_timeout: Duration,
     proxies: Proxies,
@@ -59,10 +57,12 @@ pub fn route(config: &Config) -> u64 {
 struct Pool {
     number: u64,
     settings: Arc<Settings>,
-    http: OnceCell<Arc<Http>>,
+    /// The thread, once there was a request.
+    http: Mutex<Option<Arc<Http>>>,
 }
 
-static POOLS: PerProcess<Mutex<HashMap<Settings, Weak<Pool>>>> = PerProcess::new();
+/// Not a hash table, which points to the middle of its memory: a leak checker would take what it holds for lost.
+static POOLS: PerProcess<Mutex<Vec<Weak<Pool>>>> = PerProcess::new();
 
 static THREAD: PerProcess<Mutex<Weak<Http>>> = PerProcess::new();
 
@@ -72,27 +72,30 @@ impl Pool {
         Pool {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             settings: Arc::new(settings),
-            http: OnceCell::new(),
+            http: Mutex::default(),
         }
     }
 
-    fn http(&self) -> Result<&Http, std::io::Error> {
-        let shared = self.http.get_or_try_init(|| {
-            let mut shared = lock(THREAD.get(|_| Mutex::default()));
-            if let Some(http) = shared.upgrade() {
-                return Ok(http);
-            }
-            let http = Arc::new(Http::start()?);
-            *shared = Arc::downgrade(&http);
-            Ok(http)
-        });
-        shared.map(Arc::as_ref)
+    /// The thread, which all pools share; another in the place of one that has ended.
+    fn http(&self, shared: &Mutex<Weak<Http>>) -> Result<Arc<Http>, std::io::Error> {
+        let mut own = lock(&self.http);
+        if let Some(http) = own.as_ref().filter(|http| http.serves()) {
+            return Ok(http.clone());
+        }
+        let mut shared = lock(shared);
+        let http = match shared.upgrade().filter(|http| http.serves()) {
+            Some(http) => http,
+            None => Arc::new(Http::start()?),
+        };
+        *shared = Arc::downgrade(&http);
+        *own = Some(http.clone());
+        Ok(http)
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        if let Some(http) = self.http.get() {
+        if let Some(http) = &*lock(&self.http) {
             http.forget(self.number);
         }
     }
@@ -129,12 +132,13 @@ impl Transport {
             ca_file: config.ca_file.clone(),
         };
         let mut pools = lock(POOLS.get(|_| Mutex::default()));
-        let pool = match pools.get(&settings).and_then(Weak::upgrade) {
+        let mut known = pools.iter().filter_map(Weak::upgrade);
+        let pool = match known.find(|pool| *pool.settings == settings) {
             Some(pool) => pool,
             None => {
-                pools.retain(|_, pool| pool.strong_count() > 0);
-                let pool = Arc::new(Pool::new(settings.clone()));
-                pools.insert(settings, Arc::downgrade(&pool));
+                pools.retain(|pool| pool.strong_count() > 0);
+                let pool = Arc::new(Pool::new(settings));
+                pools.push(Arc::downgrade(&pool));
                 pool
             }
         };
@@ -181,7 +185,8 @@ impl Transport {
             .ok_or_else(|| out_of_time(server))?;
         let time = time().ok_or_else(|| out_of_time(server))?;
         let authorization = request.bearer.map(authorization).transpose()?;
-        let http = self.pool.http().map_err(|error| Error::Connection {
+        let http = self.pool.http(THREAD.get(|_| Mutex::default()));
+        let http = http.map_err(|error| Error::Connection {
             server,
             cause: format!("no thread for requests: {error}"),
         })?;

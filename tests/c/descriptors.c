@@ -74,6 +74,19 @@ static void without_hiding_all_works(void)
     mona_client_free(client);
 }
 
+/* Where they cannot be hidden, a host that closes them has some call fail, and the next ones work. */
+static void connections_that_a_host_closed_are_made_anew(void)
+{
+    mona_client *client = new_client(NULL);
+    export_one(client);
+    for (int fd = FIRST; fd < MANY; fd++)
+        close(fd);
+    int failed = 0;
+    while (mona_export_json(client, MESSAGE, -1, NULL, NULL) != MONA_OK)
+        CHECK(++failed < 5);
+    mona_client_free(client);
+}
+
 /* A fork by the system call alone, which tells no library. */
 static void an_unannounced_fork_is_noticed(void)
 {
@@ -98,6 +111,7 @@ int main(void)
     if (!under_valgrind()) {
         an_unannounced_fork_is_noticed();
         without_hiding_all_works();
+        connections_that_a_host_closed_are_made_anew();
     }
     fresh();
     return 0;
