@@ -76,7 +76,7 @@ const MODES: &[Mode] = &[
 ];
 
 /// What clients must have in common to share a session.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 struct Identity {
     mode: &'static str,
     login_url: String,
