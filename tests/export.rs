@@ -172,7 +172,7 @@ fn each_kind_of_failure_has_its_word() {
         let sandbox = canned(rule.clone());
         let config = config(
             &sandbox,
-            json!({"raise_export_exceptions": true, "request_timeout_ms": 5000}),
+            json!({"raise_export_exceptions": true, "request_timeout_ms": 60_000}),
         );
         let options = (kind == "timeout").then_some(r#"{"timeout_ms":200}"#);
         let answer = client(&config).export(MESSAGE, options);
