@@ -252,6 +252,15 @@ static void records_can_be_collected(void)
     mona_client_free(client);
 }
 
+/* May run on several threads at once. */
+static void count(int32_t level, const char *logger, const char *message, void *user_data)
+{
+    struct log *log = user_data;
+    CHECK(atomic_load(&log->destroyed) == 0);
+    CHECK(level == 40 && strcmp(logger, "test") == 0 && message != NULL);
+    atomic_fetch_add(&log->records, 1);
+}
+
 /* Callbacks that come and go while records are made: each is destroyed once. */
 static void *failing(void *stop)
 {
@@ -270,7 +279,7 @@ static void it_is_replaced_at_any_time(void)
     for (int n = 0; n < 2; n++)
         CHECK(pthread_create(&threads[n], NULL, failing, &stop) == 0);
     for (int n = 0; n < CALLBACKS; n++)
-        CHECK(mona_set_log_callback(note, &logs[n], destroy, 0) == MONA_OK);
+        CHECK(mona_set_log_callback(count, &logs[n], destroy, 0) == MONA_OK);
     CHECK(mona_set_log_callback(NULL, NULL, NULL, 0) == MONA_OK);
     atomic_store(&stop, 1);
     for (int n = 0; n < 2; n++)
