@@ -287,13 +287,14 @@ impl Client {
         fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
         let parts = self.parts.current();
-        let pending = parts.map_or(0, |parts| parts.queue.flush(deadline));
-        let (status, error) = match parts {
-            Some(parts) if pending > 0 && parts.queue.finished() => {
-                (Status::Closed, Some(Error::Closed))
-            }
-            _ if pending > 0 => (Status::Timeout, Some(Error::StillPending)),
-            _ => (Status::Ok, None),
+        let (pending, finished) = match parts {
+            Some(parts) => parts.queue.flush(deadline),
+            None => (0, false),
+        };
+        let (status, error) = match pending {
+            0 => (Status::Ok, None),
+            _ if finished => (Status::Closed, Some(Error::Closed)),
+            _ => (Status::Timeout, Some(Error::StillPending)),
         };
         let text = error.as_ref().map(Error::to_string);
         let document = Flushing {

@@ -10,12 +10,16 @@ use crate::export::Verdict;
 use crate::queue::{BackOff, Limits, Outcome};
 use crate::services::{self, SERVICES};
 use crate::transport::{Response, retry_after};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is told of a login that fails.
 pub fn login_answer(status: u16, body: &str, secret: &str) -> Result<(), String> {
     let secret = Secret::new(secret.to_owned());
-    let answer = auth::read(Response::with(status, body), &[Some(&secret)]);
+    let answer = auth::read(
+        Response::with(status, body),
+        Instant::now(),
+        &[Some(&secret)],
+    );
     answer
         .map(|_| ())
         .map_err(|attempt| attempt.error.to_string())

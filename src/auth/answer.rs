@@ -4,10 +4,11 @@ use super::token::lifetime;
 use super::{Flight, SERVER, Token};
 use crate::config::{Erased, Secret};
 use crate::error::{Error, is_retriable_status};
-use crate::transport::{Request, Response, out_of_time};
+use crate::transport::{End, Request, Response, out_of_time};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// More than any token answer has.
@@ -69,14 +70,17 @@ pub fn ask(
     body: Zeroizing<Vec<u8>>,
     secrets: &[Option<&Secret>],
 ) -> Result<Token, Attempt> {
-    let earlier = flight.earlier(url).map(|answer| read(answer?, secrets));
-    match earlier {
-        // Too late to be of use.
-        Some(Ok(token)) if token.expired() => {}
-        Some(result) => return result,
-        None => {}
+    if let Some(earlier) = flight.earlier() {
+        let earlier = earlier?;
+        let at = earlier.at;
+        match ended(earlier, secrets) {
+            Ok(token) if !token.expired() => return Ok(token),
+            Err(attempt) if flight.counts(at) => return Err(attempt),
+            // Too old to be of use.
+            _ => {}
+        }
     }
-    let response = flight.post(Request {
+    let end = flight.post(Request {
         server: SERVER,
         url,
         bearer: None,
@@ -85,11 +89,23 @@ pub fn ask(
         response_limit: RESPONSE_LIMIT,
         deadline: flight.deadline,
     })?;
-    read(response, secrets)
+    ended(end, secrets)
 }
 
-pub fn read(response: Response, secrets: &[Option<&Secret>]) -> Result<Token, Attempt> {
-    token(&response).map_err(|(said, repeat)| {
+fn ended(end: End, secrets: &[Option<&Secret>]) -> Result<Token, Attempt> {
+    match end.result {
+        Ok(response) => read(response, end.at, secrets),
+        Err(error) => Err(Attempt::failed(&error)),
+    }
+}
+
+/// The token of an answer that was there at that time.
+pub fn read(
+    response: Response,
+    at: Instant,
+    secrets: &[Option<&Secret>],
+) -> Result<Token, Attempt> {
+    token(&response, at).map_err(|(said, repeat)| {
         // In this order: the part of a secret that is cut off at the end would not be recognised.
         let said = secrets.iter().flatten().fold(said, |said, secret| {
             secret.conceal_in(&said).unwrap_or(said)
@@ -100,7 +116,7 @@ pub fn read(response: Response, secrets: &[Option<&Secret>]) -> Result<Token, At
 }
 
 /// The token, or what the server said instead and whether asking again may help.
-fn token(response: &Response) -> Result<Token, (String, bool)> {
+fn token(response: &Response, at: Instant) -> Result<Token, (String, bool)> {
     let status = response.status;
     let Ok(answer) = serde_json::from_str::<Value>(&response.text()) else {
         return Err((format!("the answer (status {status}) is not JSON"), true));
@@ -117,8 +133,8 @@ fn token(response: &Response) -> Result<Token, (String, bool)> {
     match secret(["accessToken", "access_token"]) {
         Some(access) => {
             let refresh = secret(["refreshToken", "refresh_token"]);
-            let lifetime = lifetime(&answer);
-            Ok(Token::new(access, refresh, response.arrived, lifetime))
+            let lifetime = lifetime(&answer, at);
+            Ok(Token::new(access, refresh, at, lifetime))
         }
         None => Err(("the answer has no access token".to_owned(), false)),
     }

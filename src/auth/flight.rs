@@ -1,29 +1,46 @@
 //! Getting one token. A request that is not answered while its call has time is left behind, for the next flight to look after.
+#![forbid(unsafe_code)]
 
 use super::answer::Attempt;
-use super::{Authenticator, Context, Token};
+use super::{Authenticator, Context, SERVER, Token};
 use crate::log::{Later, Level};
 use crate::sync::{Deadline, Mutex, lock};
-use crate::transport::{Pending, Request, Response};
-use std::time::Duration;
+use crate::transport::{Answer, End, Pending, Request, lost};
+use std::time::{Duration, Instant};
 
 /// The longest that a call waits for a new token while the old one serves.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A request that was left behind, and where it was sent.
-pub type LeftBehind = Mutex<Option<(String, Pending)>>;
+/// What a request is for.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Step {
+    Refresh,
+    Login,
+}
 
+/// A request that was left behind.
+pub type LeftBehind = Mutex<Option<(Step, Pending)>>;
+
+#[derive(Clone, Copy)]
 pub struct Flight<'a> {
     pub context: &'a Context<'a>,
     left_behind: &'a LeftBehind,
+    step: Step,
     /// Whether there is a token to go on with.
     spare: bool,
+    /// How long a failure counts.
+    back_off: Duration,
     /// How long its call waits for it.
     pub deadline: Deadline,
 }
 
 impl<'a> Flight<'a> {
-    pub fn new(context: &'a Context<'a>, left_behind: &'a LeftBehind, spare: bool) -> Self {
+    pub fn new(
+        context: &'a Context<'a>,
+        left_behind: &'a LeftBehind,
+        spare: bool,
+        back_off: Duration,
+    ) -> Self {
         // The other half of its time is for what the call is about.
         let patience = context.deadline.left(PATIENCE * 2).unwrap_or_default() / 2;
         let deadline = if spare {
@@ -34,7 +51,9 @@ impl<'a> Flight<'a> {
         Flight {
             context,
             left_behind,
+            step: Step::Login,
             spare,
+            back_off,
             deadline,
         }
     }
@@ -46,8 +65,13 @@ impl<'a> Flight<'a> {
         old: Option<&Token>,
         log: &Later,
     ) -> Result<Token, Attempt> {
-        if let Some(old) = old {
-            match self.repeated(|| authenticator.refresh(self, old).transpose()) {
+        // The refresh had its turn where an earlier flight has come as far as to log in.
+        if let Some(old) = old.filter(|_| !self.is_left_behind()) {
+            let refresh = Flight {
+                step: Step::Refresh,
+                ..*self
+            };
+            match refresh.repeated(|| authenticator.refresh(&refresh, old).transpose()) {
                 Ok(Some(token)) => return Ok(token),
                 Ok(None) => {}
                 Err(attempt) if attempt.unfinished => return Err(attempt),
@@ -60,54 +84,67 @@ impl<'a> Flight<'a> {
         self.repeated(|| authenticator.login(self))
     }
 
-    /// Makes an attempt, and makes it again as often as configured while that is worth it.
+    /// Makes an attempt, and makes it again as often as configured while that is worth it and there is time for it.
     fn repeated<T>(&self, attempt: impl Fn() -> Result<T, Attempt>) -> Result<T, Attempt> {
         // With a token to go on with, the next flight is the repetition.
         let mut retries = if self.spare { 0 } else { self.context.retries };
+        let wait = self.context.retry_wait;
         loop {
             match attempt() {
-                Err(Attempt { repeat: true, .. }) if retries > 0 => retries -= 1,
+                Err(Attempt { repeat: true, .. })
+                    if retries > 0 && self.deadline.left(wait) == Some(wait) =>
+                {
+                    retries -= 1;
+                    std::thread::sleep(wait);
+                }
                 result => return result,
-            }
-            match self.deadline.left(self.context.retry_wait) {
-                Some(wait) => std::thread::sleep(wait),
-                None => return Err(Attempt::unfinished()),
             }
         }
     }
 
-    /// The answer to what an earlier flight sent to this URL and left behind.
-    pub fn earlier(&self, url: &str) -> Option<Result<Response, Attempt>> {
-        let (sent_to, pending) = lock(self.left_behind).take()?;
+    fn is_left_behind(&self) -> bool {
+        let left_behind = lock(self.left_behind);
+        left_behind
+            .as_ref()
+            .is_some_and(|(step, _)| *step == self.step)
+    }
+
+    /// How a request for the same ended that an earlier flight left behind.
+    pub fn earlier(&self) -> Option<Result<End, Attempt>> {
+        let (_, pending) = lock(self.left_behind).take_if(|(step, _)| *step == self.step)?;
         // One flight has waited for it already.
         let deadline = if self.spare {
             Deadline::after(Some(0))
         } else {
             self.deadline
         };
-        (sent_to == url).then(|| self.answer(sent_to, pending, deadline))
+        self.end(pending, deadline)
     }
 
-    pub fn post(&self, request: Request) -> Result<Response, Attempt> {
-        let url = request.url.to_owned();
+    /// Whether a failure of then tells of now.
+    pub fn counts(&self, at: Instant) -> bool {
+        at.elapsed() < self.back_off
+    }
+
+    pub fn post(&self, request: Request) -> Result<End, Attempt> {
         match self.context.transport.start(request) {
-            Ok(pending) => self.answer(url, pending, self.deadline),
+            Ok(pending) => {
+                let end = self.end(pending, self.deadline);
+                end.unwrap_or_else(|| Ok(End::now(Err(lost(SERVER)))))
+            }
             Err(_) if self.deadline.passed() => Err(Attempt::unfinished()),
             Err(error) => Err(Attempt::failed(&error)),
         }
     }
 
-    fn answer(
-        &self,
-        url: String,
-        mut pending: Pending,
-        deadline: Deadline,
-    ) -> Result<Response, Attempt> {
+    /// How the request ends, unless it is lost.
+    fn end(&self, mut pending: Pending, deadline: Deadline) -> Option<Result<End, Attempt>> {
         match pending.wait(deadline) {
-            Some(answer) => answer.map_err(|error| Attempt::failed(&error)),
-            None => {
-                *lock(self.left_behind) = Some((url, pending));
-                Err(Attempt::unfinished())
+            Answer::Here(end) => Some(Ok(end)),
+            Answer::Lost => None,
+            Answer::ToCome => {
+                *lock(self.left_behind) = Some((self.step, pending));
+                Some(Err(Attempt::unfinished()))
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The state of one login: a token that many clients and threads share, and one flight at a time to renew it.
 
+use super::answer::Attempt;
 use super::flight::{Flight, LeftBehind};
 use super::{Authenticator, Identity, Token};
 use crate::error::Error;
@@ -155,9 +156,15 @@ impl Session {
                     return Err(failure);
                 }
                 state.in_flight = true;
-                let old = state.token.clone();
+                let (old, failures) = (state.token.clone(), state.failures);
                 drop(state);
-                return self.fly(context, old);
+                match self.fly(context, old, failures) {
+                    // What there was to go on with has expired meanwhile.
+                    Err(attempt) if attempt.unfinished && !context.deadline.passed() => {}
+                    result => return result.map_err(|attempt| attempt.error),
+                }
+                state = lock(&self.state);
+                continue;
             }
             if context.deadline.passed() {
                 return Err(out_of_time(super::SERVER));
@@ -168,18 +175,24 @@ impl Session {
     }
 
     /// Gets a token, by the old one if there is one, and tells those who wait.
-    fn fly(&self, context: &Context, old: Option<Arc<Token>>) -> Result<Arc<Token>, Error> {
+    fn fly(
+        &self,
+        context: &Context,
+        old: Option<Arc<Token>>,
+        failures: u32,
+    ) -> Result<Arc<Token>, Attempt> {
         // Made when the flight is over: a callback that calls the library would wait for it.
         let log = context.logger.later();
         // Even a panic must not leave the others waiting.
         let landing = Landing(self);
         let spare = old.as_ref().is_some_and(|old| !old.expired());
-        let flight = Flight::new(context, &self.left_behind, spare);
+        let flight = Flight::new(context, &self.left_behind, spare, doubled(failures));
         let result = flight.token(&*self.authenticator, old.as_deref(), &log);
         let mut state = lock(&self.state);
         let result = match result {
             Ok(token) => {
                 let token = Arc::new(token);
+                *lock(&self.left_behind) = None;
                 *state = State {
                     token: Some(token.clone()),
                     // Until the landing, which would otherwise end another's.
@@ -196,7 +209,7 @@ impl Session {
                 if !attempt.unfinished || spare.is_none() {
                     log.log(Level::Error, &attempt.error);
                 }
-                spare.ok_or(attempt.error)
+                spare.ok_or(attempt)
             }
         };
         drop(state);
@@ -245,10 +258,11 @@ impl State {
 
 /// How long to wait after so many failures before the last. With jitter, so that a thousand processes do not come back at once.
 fn back_off(failures: u32) -> Duration {
-    let doubled = FIRST_BACK_OFF * (1 << failures.min(5));
-    doubled
-        .min(LONGEST_BACK_OFF)
-        .mul_f64(0.5 + random::unit() / 2.0)
+    doubled(failures).mul_f64(0.5 + random::unit() / 2.0)
+}
+
+fn doubled(failures: u32) -> Duration {
+    (FIRST_BACK_OFF * (1 << failures.min(5))).min(LONGEST_BACK_OFF)
 }
 
 /// Ends a flight, however it ended.

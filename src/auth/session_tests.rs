@@ -1,13 +1,17 @@
 use super::*;
 use crate::asynchronous;
-use crate::auth::answer::Attempt;
+use crate::auth::flight::Step;
 use crate::auth::mona;
 use crate::config::Config;
 use crate::events::Events;
+use crate::transport::{End, Pending, Reply};
 use serde_json::json;
-use std::io::{BufRead, BufReader, ErrorKind, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
+
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers logins from a list, each when its turn has come.
 struct Scripted(Mutex<mpsc::Receiver<Result<f64, &'static str>>>);
@@ -182,7 +186,8 @@ fn a_call_that_had_too_little_time_keeps_nobody_else_out() {
     let (script, authenticator) = scripted();
     let session = Session::private(authenticator);
     script.send(Err("unfinished")).unwrap();
-    assert!(ask(&session, Need::Call).is_err());
+    let late = with_context(Some(0), |context| session.token(context, Need::Call));
+    assert!(late.is_err());
     script.send(Ok(3600.0)).unwrap();
     assert!(ask(&session, Need::Call).is_ok());
 }
@@ -200,7 +205,8 @@ fn a_panic_in_a_login_leaves_nobody_waiting() {
 /// A session by API key at a server that takes requests and answers when it is told to.
 fn by_key(server: &TcpListener) -> Arc<Session> {
     let url = format!("http://{}", server.local_addr().unwrap());
-    let config = json!({"api_key": "k", "secret": "s", "auth_api_token_url": url});
+    let refresh = format!("{url}/refresh");
+    let config = json!({"api_key": "k", "secret": "s", "auth_api_token_url": url, "refresh_token_url": refresh});
     mona::session(&Config::read(Some(&config.to_string()), &|_| None).unwrap()).unwrap()
 }
 
@@ -219,7 +225,9 @@ fn a_token_that_serves_is_not_kept_back_by_its_renewal() {
             r#"{"accessToken": "new", "expiresIn": 3600}"#,
         );
         server.set_nonblocking(true).unwrap();
+        let start = Instant::now();
         while Arc::ptr_eq(&session.token(context, Need::Call).unwrap(), &old) {
+            assert!(start.elapsed() < PATIENCE);
             let another = server.accept().map(drop).unwrap_err().kind();
             assert_eq!(another, ErrorKind::WouldBlock);
         }
@@ -227,12 +235,104 @@ fn a_token_that_serves_is_not_kept_back_by_its_renewal() {
 }
 
 fn answer(connection: &mut TcpStream, body: &str) {
-    let mut request = BufReader::new(connection.try_clone().unwrap());
-    let mut line = String::new();
-    while request.read_line(&mut line).unwrap() > 2 {
-        line.clear();
-    }
+    read_head(connection);
     let length = body.len();
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
     connection.write_all(answer.as_bytes()).unwrap();
+}
+
+/// The first line of a request.
+fn read_head(connection: &TcpStream) -> String {
+    let mut request = BufReader::new(connection.try_clone().unwrap());
+    let (mut first, mut line) = (String::new(), String::new());
+    request.read_line(&mut first).unwrap();
+    while request.read_line(&mut line).unwrap() > 2 {
+        line.clear();
+    }
+    first
+}
+
+const FRESH: &str = r#"{"accessToken": "new", "expiresIn": 3600}"#;
+
+/// Leaves a request for a login behind, as a call does that has no time for it.
+fn leave_behind(session: &Session) -> Reply<End> {
+    let (reply, pending) = Pending::new("s", Instant::now() + Duration::from_secs(3600));
+    *lock(&session.left_behind) = Some((Step::Login, pending));
+    reply
+}
+
+/// What a call gets that finds a login left behind, and a server at which logins work.
+fn found(ended: impl FnOnce(Reply<End>)) -> Result<Arc<Token>, String> {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let session = by_key(&server);
+    ended(leave_behind(&session));
+    let serving = std::thread::spawn(move || {
+        let (mut connection, _) = server.accept().unwrap();
+        answer(&mut connection, FRESH);
+    });
+    let found = ask(&session, Need::Call);
+    if found.is_ok() {
+        serving.join().unwrap();
+    }
+    found
+}
+
+#[test]
+fn a_login_that_was_left_behind_and_lost_is_made_anew() {
+    assert!(found(drop).is_ok());
+}
+
+#[test]
+fn a_failure_that_was_left_behind_counts_as_long_as_its_back_off() {
+    let failed = |age| {
+        let at = Instant::now() - Duration::from_secs(age);
+        let result = Err(Error::Closed);
+        move |reply: Reply<End>| reply.send(End { at, result })
+    };
+    assert!(found(failed(60)).is_ok());
+    let error = found(failed(0)).unwrap_err();
+    assert!(error.contains(&Error::Closed.to_string()), "{error}");
+}
+
+#[test]
+fn a_call_that_has_time_left_waits_for_what_a_shorter_patience_left_behind() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    script.send(Err("unfinished")).unwrap();
+    script.send(Ok(3600.0)).unwrap();
+    assert!(ask(&session, Need::Call).is_ok());
+}
+
+#[test]
+fn a_login_that_was_left_behind_after_a_refused_refresh_is_taken_up() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let session = by_key(&server);
+    let secret = |text: &str| crate::config::Secret::new(text.to_owned());
+    let obtained = Instant::now() - Duration::from_secs(3000);
+    let old = Token::new(secret("t"), Some(secret("r")), obtained, Some(3600.0));
+    let old = Arc::new(old);
+    lock(&session.state).token = Some(old.clone());
+    let call = || with_context(Some(20), |context| session.token(context, Need::Call));
+    let call_until = |done: &dyn Fn(&Arc<Token>) -> bool| {
+        let start = Instant::now();
+        while !done(&call().unwrap()) {
+            assert!(start.elapsed() < PATIENCE);
+        }
+    };
+    // Keeps the connection.
+    with_context(None, |_| {
+        assert!(Arc::ptr_eq(&call().unwrap(), &old));
+        let (mut connection, _) = server.accept().unwrap();
+        assert!(read_head(&connection).contains("/refresh"));
+        let no = "HTTP/1.1 401 No\r\nContent-Length: 2\r\n\r\n{}";
+        connection.write_all(no.as_bytes()).unwrap();
+        let logs_in = || matches!(*lock(&session.left_behind), Some((Step::Login, _)));
+        call_until(&|_| logs_in());
+        assert!(Arc::ptr_eq(&call().unwrap(), &old));
+        answer(&mut connection, FRESH);
+        call_until(&|token| !Arc::ptr_eq(token, &old));
+        connection.set_nonblocking(true).unwrap();
+        let more = connection.read(&mut [0]).unwrap_err().kind();
+        assert_eq!(more, ErrorKind::WouldBlock);
+    });
 }

@@ -63,8 +63,8 @@ impl Token {
     }
 }
 
-/// Seconds that a token lives: `expiresIn`, else the distance to `expires`.
-pub fn lifetime(answer: &Value) -> Option<f64> {
+/// Seconds that a token lives from when it was obtained: `expiresIn`, else the distance to `expires`.
+pub fn lifetime(answer: &Value, obtained: Instant) -> Option<f64> {
     let field = |names: [&str; 2]| names.iter().find_map(|name| answer.get(name));
     let seconds = field(["expiresIn", "expires_in"]).and_then(|value| match value {
         Value::String(text) => text.trim().parse().ok(),
@@ -72,7 +72,10 @@ pub fn lifetime(answer: &Value) -> Option<f64> {
     });
     seconds
         .filter(|seconds: &f64| seconds.is_finite())
-        .or_else(|| seconds_until(answer.get("expires")?.as_str()?))
+        .or_else(|| {
+            let from_now = seconds_until(answer.get("expires")?.as_str()?)?;
+            Some(from_now + obtained.elapsed().as_secs_f64())
+        })
 }
 
 /// Seconds from now to an HTTP date, negative when it has passed.
@@ -151,6 +154,8 @@ mod tests {
 
     #[test]
     fn lifetimes_are_read_in_every_spelling() {
+        let now = Instant::now();
+        let lifetime = |answer: &Value| lifetime(answer, now);
         assert_eq!(
             lifetime(&json!({"expiresIn": 14400, "expires": "x"})),
             Some(14400.0)

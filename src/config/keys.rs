@@ -140,7 +140,7 @@ settings! {
         context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",
             "Sampling rates by context class, as an object; a class with null has none of its own. Excludes `sampling_config_name`.";
         sampling_config_name: Option<String> = None, env ["SAMPLING_CONFIG_NAME"], from "mona_sdk 0.0.51",
-            "Name of sampling factors kept by the service, fetched at start and then now and again. If that fails at start, no client is made with `raise_service_exceptions`.";
+            "Name of sampling factors kept by the service, fetched at start and then now and again. If that fails at start, no client is made with `raise_service_exceptions`; with `authenticate_on_init` false the first message fetches them.";
         sampling_factors_max_age_seconds: f64 = 300.0, env ["SAMPLING_FACTORS_MAX_AGE_SECONDS"], from "mona_sdk 0.0.51 (environment only)",
             "How old those factors may become, in seconds, before the next export fetches them again; with 0 or less each does.";
     }

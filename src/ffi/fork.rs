@@ -36,12 +36,12 @@ pub fn watch() {
 
 /// Prepares the library for a fork, for hosts that can say when they fork. No host has to: forks are noticed.
 ///
-/// @return `MONA_OK`: no request is under way. `MONA_TIMEOUT`: some still are, after one second; the host may fork all the
+/// @return `MONA_OK`: no call waits for a request. `MONA_TIMEOUT`: some still do, after one second; the host may fork all the
 ///     same. `MONA_ERROR_INTERNAL`.
 ///
 /// Waits for the requests of all clients that are under way, and lets none begin until `mona_after_fork_parent`. What it adds to
-/// the automatic handling: no request is under way and no thread of the library is in the system's resolver when the process is copied; a login that is
-/// just under way comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
+/// the automatic handling: no call is in the middle of a request and no thread of the library is in the system's resolver when the process is copied; a login that a call
+/// waits for comes to its end, so that the child has the token; and where connections cannot be hidden from the child (before
 /// Linux 5.9, or forbidden by a container) they are closed. What is enqueued stays in the queue. Calls that need a request wait in the meantime,
 /// within their time-outs.
 ///

@@ -24,7 +24,7 @@ pub const MONA_ERROR_AUTHENTICATION: mona_status = -3;
 pub const MONA_ERROR_EXPORT: mona_status = -4;
 /// A service call failed, and `raise_service_exceptions` is true.
 pub const MONA_ERROR_SERVICE: mona_status = -5;
-/// The background queue's bound is reached; this call enqueued nothing.
+/// The background queue's bound is reached, or the system has nothing to spare for it; this call enqueued nothing.
 pub const MONA_ERROR_QUEUE_FULL: mona_status = -6;
 /// The client is closed.
 pub const MONA_ERROR_CLOSED: mona_status = -7;

@@ -359,7 +359,7 @@ mod tests {
         }
         lock(&queue.state).appending = 0;
         assert!(accept(&queue, 100_000).is_err());
-        assert_eq!(ended.recv_timeout(PATIENCE), Ok(0));
+        assert_eq!(ended.recv_timeout(PATIENCE), Ok((0, false)));
     }
 
     #[test]

@@ -115,10 +115,15 @@ impl Queue {
         self: &Arc<Self>,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<MutexGuard<'_, State>, Error> {
+        // Tried again by the next call where something of it fails.
         let mut state = lock(&self.state);
-        if !state.started && !state.closed() {
-            // Tried again by the next call where something of it fails.
+        if !state.started && !state.closed() && self.durable() {
+            // Without the lock: nobody else is to wait for the disk.
+            drop(state);
             self.open_spool()?;
+            state = lock(&self.state);
+        }
+        if !state.started && !state.closed() {
             if state.flusher.is_none() {
                 state.flusher = self.start_flushing()?;
             }
@@ -273,8 +278,8 @@ impl Queue {
         }
     }
 
-    /// Waits until everything accepted before is settled; how many messages are not.
-    pub fn flush(&self, deadline: Deadline) -> u64 {
+    /// Waits until everything accepted before is settled; how many messages are not, and whether nothing is delivered any more.
+    pub fn flush(&self, deadline: Deadline) -> (u64, bool) {
         let mut state = lock(&self.state);
         let mark = state.mark();
         state.flush_to = Some(mark);
@@ -282,15 +287,10 @@ impl Queue {
         loop {
             let pending = state.pending(mark);
             if pending == 0 || state.finished || deadline.passed() {
-                return pending;
+                return (pending, state.finished);
             }
             state = wait(&self.progress, state, deadline);
         }
-    }
-
-    /// Whether nothing is delivered any more.
-    pub fn finished(&self) -> bool {
-        lock(&self.state).finished
     }
 
     /// Delivers without lingering from now on, and has no call wait for room any more: the client is about to be closed.

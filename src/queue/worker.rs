@@ -317,7 +317,7 @@ mod tests {
         });
         assert!(thread.join().is_err());
         assert!(lock(&queue.state).finished);
-        assert_eq!(queue.flush(Deadline::default()), 0);
+        assert_eq!(queue.flush(Deadline::default()).0, 0);
         assert_eq!(queue.close(Deadline::default()).lost, 8);
         let counters = lock(&queue.state).counters;
         assert_eq!(counters.settled(), counters.accepted);

@@ -8,7 +8,7 @@
 #![forbid(unsafe_code)]
 
 use super::inbox::{Found, Inbox};
-use super::pending::{Outcome, Pending};
+use super::pending::{End, Pending};
 use super::pools::Pools;
 use super::reply::Reply;
 use super::response;
@@ -63,7 +63,7 @@ pub struct Job {
 }
 
 enum Command {
-    Send(Box<Job>, Reply<Outcome>),
+    Send(Box<Job>, Reply<End>),
     /// Close the connections of a pool.
     Forget(u64),
     /// Close the connections of all pools, and say so.
@@ -129,8 +129,10 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
+        // One that serves no more may never notice: the host closed what wakes it.
+        let serving = self.serves();
         self.desk.inbox.close();
-        if let Some(thread) = self.thread.take() {
+        if let Some(thread) = self.thread.take().filter(|_| serving) {
             thread::join(thread, Deadline::after(Some(END_PATIENCE_MS)));
         }
     }
@@ -154,7 +156,7 @@ fn prepare(desk: &Arc<Desk>) -> io::Result<Prepared> {
         .build()?;
     let desk = desk.clone();
     let forward = move || {
-        let _end = End(desk.clone());
+        let _closing = Closing(desk.clone());
         desk.inbox.forward(|| desk.woken.notify_one());
     };
     let forwarder = thread::start("mona-http-in", thread::SMALL_STACK, forward)?;
@@ -194,9 +196,9 @@ struct Desk {
 }
 
 /// Closes the desk when one of the two threads ends, however it does: nobody is to wait for one that is gone.
-struct End(Arc<Desk>);
+struct Closing(Arc<Desk>);
 
-impl Drop for End {
+impl Drop for Closing {
     fn drop(&mut self) {
         self.0.inbox.close();
     }
@@ -218,7 +220,7 @@ impl Worker {
 
     /// The life of the thread.
     fn live(mut self, prepared: Prepared) {
-        let _end = End(self.desk.clone());
+        let _closing = Closing(self.desk.clone());
         let run = AssertUnwindSafe(|| {
             self.run(&prepared.runtime);
             self.pools = Pools::default();
@@ -283,13 +285,13 @@ impl Worker {
         }
     }
 
-    fn send(&mut self, mut job: Box<Job>, reply: Reply<Outcome>) {
+    fn send(&mut self, mut job: Box<Job>, reply: Reply<End>) {
         // The tasks of requests contain their panics; this thread has to go on, too.
         let request = catch_unwind(AssertUnwindSafe(|| self.pools.request(&job)));
         let request = match request {
             Ok(Ok(request)) => request,
             Ok(Err(cause)) => {
-                reply.send(Err(unsendable(job.server, &cause)));
+                reply.send(End::now(Err(unsendable(job.server, &cause))));
                 return;
             }
             // Its sender learns of it by the answer that never comes.
@@ -311,7 +313,7 @@ impl Worker {
             };
             // Before the answer, whose receiver may have the next request at hand.
             drop(under_way);
-            reply.send(result);
+            reply.send(End::now(result));
         });
     }
 }

@@ -17,8 +17,11 @@ mod tls;
 mod url;
 
 use pause::UnderWay;
-pub use pending::Pending;
+pub use pending::{End, Pending, lost};
 pub use proxy::Proxies;
+pub use reply::Answer;
+#[cfg(test)]
+pub use reply::Reply;
 pub use response::Response;
 #[cfg(any(test, fuzzing))]
 pub use response::retry_after;
@@ -166,8 +169,11 @@ impl Transport {
         let server = request.server;
         let deadline = request.deadline;
         let mut pending = self.send(request, || deadline.left(self.request_timeout))?;
-        let answer = pending.wait(Deadline::default());
-        answer.unwrap_or_else(|| Err(out_of_time(server)))
+        match pending.wait(Deadline::default()) {
+            Answer::Here(end) => end.result,
+            Answer::Lost => Err(lost(server)),
+            Answer::ToCome => Err(out_of_time(server)),
+        }
     }
 
     /// Sends a request that need not be answered by its deadline.
@@ -181,7 +187,8 @@ impl Transport {
         time: impl FnOnce() -> Option<Duration>,
     ) -> Result<Pending, Error> {
         let server = request.server;
-        let under_way = UnderWay::begin(request.deadline, self.request_timeout)
+        let patience = self.request_timeout.as_millis() as u64;
+        let under_way = UnderWay::begin(request.deadline.sooner(patience))
             .ok_or_else(|| out_of_time(server))?;
         let time = time().ok_or_else(|| out_of_time(server))?;
         let authorization = request.bearer.map(authorization).transpose()?;
@@ -190,7 +197,7 @@ impl Transport {
             server,
             cause: format!("no thread for requests: {error}"),
         })?;
-        let mut pending = http.send(Job {
+        let pending = http.send(Job {
             pool: self.pool.number,
             settings: self.pool.settings.clone(),
             server,
@@ -202,8 +209,7 @@ impl Transport {
             until: Instant::now() + time,
             resent: false,
         });
-        pending.under_way = Some(under_way);
-        Ok(pending)
+        Ok(pending.watched(under_way))
     }
 }
 

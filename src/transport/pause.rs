@@ -3,7 +3,6 @@
 
 use crate::fork::PerProcess;
 use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
-use std::time::Duration;
 
 /// How long a fork waits for requests that are under way.
 const PATIENCE_MS: u64 = 1_000;
@@ -32,11 +31,10 @@ pub struct UnderWay(&'static Pause);
 
 impl UnderWay {
     /// Begins a request as soon as no fork is about to happen; none when that is not in time.
-    pub fn begin(deadline: Deadline, timeout: Duration) -> Option<UnderWay> {
+    pub fn begin(deadline: Deadline) -> Option<UnderWay> {
         let pause = pause();
         let mut state = lock(&pause.state);
         if state.forks > 0 {
-            let deadline = deadline.sooner(timeout.as_millis() as u64);
             while state.forks > 0 {
                 if deadline.passed() {
                     return None;

@@ -13,42 +13,68 @@ use std::time::{Duration, Instant};
 /// certificates from a dead disk, say, then whoever waits does so this much longer.
 const GRACE: Duration = Duration::from_millis(100);
 
-pub type Outcome = Result<Response, Error>;
+/// How a request ended, and when: whoever it was for may look at it later.
+pub struct End {
+    pub at: Instant,
+    pub result: Result<Response, Error>,
+}
+
+impl End {
+    pub fn now(result: Result<Response, Error>) -> End {
+        let at = Instant::now();
+        End { at, result }
+    }
+}
 
 pub struct Pending {
     server: &'static str,
     until: Instant,
-    answer: Awaited<Outcome>,
+    end: Awaited<End>,
     /// What keeps forks waiting, as long as somebody waits for the answer.
-    pub(super) under_way: Option<UnderWay>,
+    under_way: Option<UnderWay>,
 }
 
 impl Pending {
-    pub(super) fn new(server: &'static str, until: Instant) -> (Reply<Outcome>, Pending) {
-        let (reply, answer) = reply::reply();
+    pub fn new(server: &'static str, until: Instant) -> (Reply<End>, Pending) {
+        let (reply, end) = reply::reply();
         let pending = Pending {
             server,
             until,
-            answer,
+            end,
             under_way: None,
         };
         (reply, pending)
     }
 
-    /// The answer, or why there is none; nothing when the deadline passes before the request's own time.
-    pub fn wait(&mut self, deadline: Deadline) -> Option<Outcome> {
+    pub(super) fn watched(self, under_way: UnderWay) -> Pending {
+        Pending {
+            under_way: Some(under_way),
+            ..self
+        }
+    }
+
+    /// How it ended; it is still to come when the deadline passes before the request's own time.
+    pub fn wait(&mut self, deadline: Deadline) -> Answer<End> {
         let own = Deadline::at(self.until + GRACE);
-        match self.answer.wait(deadline.min(own)) {
-            Answer::Here(outcome) => Some(outcome),
-            Answer::Lost => {
-                let said = "a request ended without an answer";
-                Some(Err(Error::Internal(said.into())))
-            }
-            Answer::ToCome if own.passed() => Some(Err(out_of_time(self.server))),
+        let deadline = deadline.min(own);
+        if self.under_way.is_none() && !deadline.passed() {
+            self.under_way = UnderWay::begin(deadline);
+        }
+        match self.end.wait(deadline) {
+            Answer::ToCome if own.passed() => Answer::Here(End::now(Err(out_of_time(self.server)))),
             Answer::ToCome => {
                 self.under_way = None;
-                None
+                Answer::ToCome
             }
+            ended => ended,
         }
+    }
+}
+
+/// A request whose thread ended before it did.
+pub fn lost(server: &'static str) -> Error {
+    Error::Connection {
+        server,
+        cause: "the request ended without an answer".into(),
     }
 }

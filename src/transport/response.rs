@@ -5,7 +5,7 @@ use crate::config::Secret;
 use crate::error::Error;
 use reqwest::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use std::borrow::Cow;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 use zeroize::Zeroizing;
 
 /// Real tokens and keys are longer.
@@ -15,8 +15,6 @@ pub struct Response {
     pub status: u16,
     /// How long the server asks to be left alone.
     pub retry_after: Option<Duration>,
-    /// When it was there; whoever it was for may look at it later.
-    pub arrived: Instant,
     /// It may hold a secret.
     body: Zeroizing<Vec<u8>>,
     latin1: bool,
@@ -36,7 +34,6 @@ impl Response {
         Response {
             status,
             retry_after,
-            arrived: Instant::now(),
             body: Zeroizing::default(),
             latin1: false,
         }
@@ -107,7 +104,6 @@ pub async fn read(
     Ok(Response {
         status: status.as_u16(),
         retry_after,
-        arrived: Instant::now(),
         latin1: is_latin1(&content_type, &body),
         body,
     })
