@@ -127,6 +127,9 @@ impl<'a> Flight<'a> {
     }
 
     pub fn post(&self, request: Request) -> Result<End, Attempt> {
+        if self.context.deadline.passed() {
+            return Err(Attempt::unfinished());
+        }
         match self.context.transport.start(request) {
             Ok(pending) => {
                 let end = self.end(pending, self.deadline);
