@@ -229,11 +229,16 @@ fn check_size(length: u64) -> Result<()> {
     }
 }
 
-/// Writes all of `bytes` at `offset`, in one call to the system unless that falls short.
+/// Writes all of `bytes` at `offset`.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+    check_size(offset.saturating_add(bytes.len() as u64))?;
+    write_within(file, bytes, offset)
+}
+
+/// The same, in one call to the system unless that falls short, for who has seen that a file may be as large.
+pub fn write_within(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
     #[cfg(test)]
     super::tests::faults::write(file, bytes, offset)?;
-    check_size(offset.saturating_add(bytes.len() as u64))?;
     file.write_all_at(bytes, offset)
 }
 

@@ -163,7 +163,7 @@ impl Spool {
                 .seal
                 .frame(&mut buffer, payload, sequence, now);
         }
-        let written = disk::write_at(&active.file, &buffer, start);
+        let written = disk::write_within(&active.file, &buffer, start);
         buffer.clear();
         buffer.shrink_to(KEEP_BUFFER);
         writer.buffer = buffer;
@@ -212,13 +212,14 @@ impl Spool {
         }
     }
 
-    /// The segment that takes `length` more bytes, if the limits allow them.
+    /// The segment that takes `length` more bytes, if the limits allow them, that of a file's size too.
     fn active(&self, writer: &mut Writer, length: u64) -> Result<Active, SpoolError> {
         let largest = disk::largest_file();
         let segment_bytes = self.options.segment_bytes.min(largest);
         if let Some(active) = &writer.active {
             let written = active.segment.written.load(SeqCst);
-            if written == HEADER || written + length <= segment_bytes {
+            let end = written + length;
+            if end <= segment_bytes || written == HEADER && end <= largest {
                 let active = active.clone();
                 self.check_room(writer, length, false)?;
                 return Ok(active);
