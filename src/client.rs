@@ -38,11 +38,15 @@ struct Parts {
 
 impl Parts {
     /// Refuses new calls, waits for those under way, and delivers what is enqueued; whether no call is
-    /// under way any more.
-    fn close(&self, calls: Deadline, delivery: impl FnOnce() -> Deadline) -> (bool, Undelivered) {
+    /// under way any more. Where it `delivers`, it begins to while calls are waited for.
+    fn close(
+        &self,
+        calls: Deadline,
+        delivers: bool,
+        delivery: impl FnOnce() -> Deadline,
+    ) -> (bool, Undelivered) {
         self.events.refuse();
-        if !calls.passed() {
-            // While calls are waited for.
+        if delivers {
             self.queue.prepare_to_close();
         }
         let quiet = self.gate.close(calls) && self.events.settle(calls);
@@ -322,7 +326,7 @@ impl Client {
         fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
         let (quiet, undelivered) = match self.parts() {
-            Ok(parts) => parts.close(deadline, || deadline),
+            Ok(parts) => parts.close(deadline, !deadline.passed(), || deadline),
             Err(error) => return Answer::failure(Status::Initialization, &error),
         };
         let error = if quiet { None } else { Some(Error::StillBusy) };
@@ -344,7 +348,9 @@ impl Client {
             return;
         };
         let patience = u64::from(self.config.queue.free_timeout_ms);
-        parts.close(Deadline::after(None), || Deadline::after(Some(patience)));
+        parts.close(Deadline::after(None), patience > 0, || {
+            Deadline::after(Some(patience))
+        });
         parts.events.deserted();
     }
 
