@@ -99,7 +99,7 @@ pub async fn read(
                 retry_after,
             });
         }
-        body.extend_from_slice(&chunk);
+        append(&mut body, &chunk);
     }
     Ok(Response {
         status: status.as_u16(),
@@ -107,6 +107,17 @@ pub async fn read(
         latin1: is_latin1(&content_type, &body),
         body,
     })
+}
+
+/// Adds to a body, which leaves no copy behind where it has to move.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+    let length = body.len() + chunk.len();
+    if length > body.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
+        larger.extend_from_slice(body);
+        *body = larger;
+    }
+    body.extend_from_slice(chunk);
 }
 
 /// Reads a `Retry-After`: seconds, or a date. What has passed or means nothing asks for nothing.

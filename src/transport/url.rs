@@ -1,7 +1,11 @@
 //! Which URLs can be asked for.
 #![forbid(unsafe_code)]
 
+use idna::punycode;
 use reqwest::Url;
+
+/// The most bytes of a part between dots in a host's name.
+const LONGEST_LABEL: usize = 63;
 
 /// A URL of HTTP, with a host that can be.
 pub fn web(text: &str) -> Option<Url> {
@@ -26,7 +30,20 @@ pub fn has_plain_host(url: &str) -> bool {
         .next()
         .and_then(|authority| authority.rsplit('@').next());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    host.is_some_and(|host| host.trim_end().bytes().all(plain))
+    host.map(str::trim_end)
+        .is_some_and(|host| host.bytes().all(plain) && host.split(['.', ':']).all(is_label))
+}
+
+/// Whether a part of a host's name is none that only Unicode's tables would refuse, and that the URL parser, built without them, takes
+/// for impossible: one that encodes a right-to-left mark.
+fn is_label(label: &str) -> bool {
+    match label.split_at_checked(4) {
+        Some((prefix, encoded)) if prefix.eq_ignore_ascii_case("xn--") => {
+            label.len() <= LONGEST_LABEL
+                && punycode::decode(encoded).is_some_and(|text| !text.contains(&'\u{200f}'))
+        }
+        _ => true,
+    }
 }
 
 #[cfg(test)]
@@ -44,6 +61,10 @@ mod tests {
             "http://u@p@A%FF",
             "http:///A%FF?x",
             "http://A\u{e9}/",
+            "http://xn--3ug",
+            "http:u@b.XN--A-YGN.c:9",
+            "http://xn--bcher-kv\u{e9}",
+            &format!("http://xn--{}", "a".repeat(60)),
             "http://a b/",
             "ftp://a/",
             "http://",
@@ -59,6 +80,8 @@ mod tests {
             "http://u%FF:\u{e9}@h/",
             "https://H.Example:9/%FF\u{e9}",
             "http://h?\u{e9}",
+            "http://b.xn--bcher-kva:9",
+            "http://XN--BCHER-KVA",
             "http://[::1]:9",
             " http://h ",
         ] {
