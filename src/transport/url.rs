@@ -34,8 +34,8 @@ pub fn has_plain_host(url: &str) -> bool {
         .is_some_and(|host| host.bytes().all(plain) && host.split(['.', ':']).all(is_label))
 }
 
-/// Whether a part of a host's name is none that only Unicode's tables would refuse, and that the URL parser, built without them, takes
-/// for impossible: one that encodes a right-to-left mark.
+/// Whether the URL parser can be given this part of a host's name. Without Unicode's tables, which would refuse it before, the parser
+/// panics in debug builds where one encodes a right-to-left mark.
 fn is_label(label: &str) -> bool {
     match label.split_at_checked(4) {
         Some((prefix, encoded)) if prefix.eq_ignore_ascii_case("xn--") => {
