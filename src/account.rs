@@ -80,34 +80,29 @@ impl Account {
             .check(&[rest.unwrap_or(default), app.unwrap_or(default), login])
     }
 
-    /// The user as far as the configuration tells, before any login.
-    fn configured_user(&self) -> &str {
+    /// Tells the user from others as far as the configuration does, before any login: the API key stands for one, in
+    /// digits that do not give it away.
+    fn configured_user(&self) -> String {
         let config = &self.config;
-        let key = config.api_key.as_ref().map(Secret::reveal);
-        config.user_id.as_deref().or(key).unwrap_or_default()
+        let key = || config.api_key.as_ref().map(Secret::reveal).map(digest);
+        config.user_id.clone().or_else(key).unwrap_or_default()
     }
 
-    /// Tells the endpoint of messages from others. Not for any eyes: may hold the API key.
+    /// Tells the endpoint of messages from others.
     fn endpoint(&self) -> String {
         // Where no request can be sent to, none is.
-        let url = self.url(Endpoint::Export, self.configured_user());
+        let url = self.url(Endpoint::Export, &self.configured_user());
         url.unwrap_or_default()
     }
 
-    /// Tells the endpoint of messages, reached the way that this client goes, from others. Not for any eyes either.
+    /// Tells the endpoint of messages, reached the way that this client goes, from others.
     pub fn way(&self) -> String {
         format!("{}\n{}", self.endpoint(), route(&self.config))
     }
 
     /// Tells this endpoint and user from others, in 32 hexadecimal digits that give neither away.
     pub fn fingerprint(&self) -> String {
-        let identity = format!("{}\n{}", self.endpoint(), self.configured_user());
-        let digest = Sha224::digest(identity.as_bytes());
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest(&format!("{}\n{}", self.endpoint(), self.configured_user()))
     }
 
     /// Whether requests carry a token.
@@ -257,6 +252,16 @@ impl Drop for Account {
     fn drop(&mut self) {
         self.session.release();
     }
+}
+
+/// A text in 32 hexadecimal digits that do not give it away.
+fn digest(text: &str) -> String {
+    let digest = Sha224::digest(text.as_bytes());
+    digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// A server of Mona's for one tenant. Whatever the tenant is called, no request, and no token in it, leaves for a

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A call waits this long for new factors at most.
-const PATIENCE_MS: u64 = 5_000;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long after a failure they are fetched again, if that is sooner than when they would have become old.
 const AGAIN: Duration = Duration::from_secs(10);
@@ -132,7 +132,7 @@ impl Factors {
             return Ok(());
         };
         let arguments = serde_json::json!({"config_name": name}).to_string();
-        let patience = deadline.sooner(PATIENCE_MS);
+        let patience = deadline.half(PATIENCE);
         let data = match caller.run(find("get_sampling_factors")?, &arguments, patience)? {
             Outcome::Data(data) => data,
             Outcome::Issues { error, .. } => return Err(error),

@@ -33,8 +33,8 @@ pub fn host(tenant: &str) -> Option<String> {
     account::host("incoming", tenant).ok()
 }
 
-/// How many messages failed, and which of them are rejected for good.
-pub fn export_answer(status: u16, body: &str, sent: usize) -> (usize, Option<Vec<usize>>) {
+/// How many messages failed, and which of them, where they are known, are rejected for good.
+pub fn export_answer(status: u16, body: &str, sent: usize) -> (usize, Option<Vec<Option<usize>>>) {
     let failed = Verdict::of(&Response::with(status, body), sent).failed;
     let outcome = Outcome::of(&Ok(Response::with(status, body)), sent);
     let rejected = match outcome.of_batch(sent) {

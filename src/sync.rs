@@ -91,6 +91,12 @@ impl Deadline {
         Deadline(self.0.and_then(|at| Some(at.max(other?))))
     }
 
+    /// Half of what is left of it, but `most` at most: the other half is for what comes next.
+    pub fn half(self, most: Duration) -> Self {
+        let half = self.left(2 * most).unwrap_or_default() / 2;
+        Deadline(Instant::now().checked_add(half))
+    }
+
     pub fn passed(self) -> bool {
         self.0.is_some_and(|at| at <= Instant::now())
     }

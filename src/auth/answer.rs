@@ -8,6 +8,7 @@ use crate::transport::{End, Request, Response, out_of_time};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
+use std::cmp::Reverse;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -106,8 +107,10 @@ pub fn read(
     secrets: &[Option<&Secret>],
 ) -> Result<Token, Attempt> {
     token(&response, at).map_err(|(said, repeat)| {
-        // In this order: the part of a secret that is cut off at the end would not be recognised.
-        let said = secrets.iter().flatten().fold(said, |said, secret| {
+        // Before it is cut off, and the longest first: a part of a secret would not be recognised.
+        let mut secrets: Vec<_> = secrets.iter().flatten().collect();
+        secrets.sort_by_key(|secret| Reverse(secret.reveal().len()));
+        let said = secrets.into_iter().fold(said, |said, secret| {
             secret.conceal_in(&said).unwrap_or(said)
         });
         let said: String = said.chars().take(MAX_ERROR_TEXT).collect();

@@ -41,10 +41,8 @@ impl<'a> Flight<'a> {
         spare: bool,
         back_off: Duration,
     ) -> Self {
-        // The other half of its time is for what the call is about.
-        let patience = context.deadline.left(PATIENCE * 2).unwrap_or_default() / 2;
         let deadline = if spare {
-            Deadline::after(Some(patience.as_millis() as u64))
+            context.deadline.half(PATIENCE)
         } else {
             context.deadline
         };

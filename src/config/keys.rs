@@ -207,7 +207,7 @@ settings! {
         back_off_longest_ms: u32 = 60_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "What the waits grow to, in milliseconds. A server's `Retry-After` may make one longer, up to an hour.";
         pause_first_ms: u32 = 30_000u32, [1.0 to 3600000.0], env [], from "libmona",
-            "How often the service is asked again, in milliseconds, when it lets nobody in (a refused login, 401, 403, 404, 405, 410, a redirect): at first.";
+            "How often the service is asked again, in milliseconds, when it lets nobody in (a refused login, 401, 403, 404, 405, 407, 410, a redirect): at first.";
         pause_longest_ms: u32 = 900_000u32, [1.0 to 86400000.0], env [], from "libmona",
             "The same, in the long run.";
         spool_dir: Option<String> = None, env [], from "libmona",

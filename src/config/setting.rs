@@ -54,14 +54,17 @@ impl Secret {
         if self.is_empty() || text.len() < self.reveal().len() {
             return None;
         }
-        let json = Zeroizing::new(serde_json::to_string(self.reveal()).unwrap_or_default());
-        let form: Zeroizing<String> =
-            Zeroizing::new(form_urlencoded::byte_serialize(self.reveal().as_bytes()).collect());
-        let json = json
-            .get(1..json.len().saturating_sub(1))
-            .unwrap_or_default();
         let plain = self.reveal();
-        let others = [json, &form].into_iter().filter(|other| *other != plain);
+        // With room for all at once: what grows leaves a copy behind.
+        let room = || Zeroizing::new(Vec::with_capacity(6 * plain.len() + 2));
+        let (mut json, mut form) = (room(), room());
+        let _ = serde_json::to_writer(&mut *json, plain);
+        form_urlencoded::byte_serialize(plain.as_bytes())
+            .for_each(|part| form.extend_from_slice(part.as_bytes()));
+        let json = json.get(1..json.len().saturating_sub(1));
+        let others = [json, Some(&form[..])].into_iter().flatten();
+        let others = others.filter_map(|other| std::str::from_utf8(other).ok());
+        let others = others.filter(|other| *other != plain);
         let mut concealed: Option<String> = None;
         for spelling in others.chain([plain]) {
             let before = concealed.as_deref().unwrap_or(text);

@@ -194,8 +194,8 @@ impl Reasons {
         let Reasons::ByMessage(Members(entries)) = self else {
             return None;
         };
-        let named = entries.iter().filter_map(|(key, _)| place(key));
-        Some(named.collect())
+        let named: Vec<_> = entries.iter().filter_map(|(key, _)| place(key)).collect();
+        (!named.is_empty()).then_some(named)
     }
 }
 

@@ -7,11 +7,14 @@ use crate::raw;
 use crate::transport::Response;
 use std::time::Duration;
 
+/// A message that was refused, by its index if the service named it, and why.
+pub type Refusal = (Option<usize>, String);
+
 /// What is to be done with a batch that was sent.
 #[derive(Debug, PartialEq)]
 pub enum Outcome {
-    /// Delivered, but for the messages of these indices.
-    Settled(Vec<(usize, String)>),
+    /// Delivered, but for these.
+    Settled(Vec<Refusal>),
     /// Nothing is known to have arrived: send the same again, later.
     Retry {
         error: String,
@@ -49,8 +52,13 @@ impl Outcome {
 
     /// Nobody will ever accept it.
     pub fn all_refused(messages: usize, reason: &str) -> Outcome {
-        let refused = |index| (index, reason.to_owned());
-        Outcome::Settled((0..messages).map(refused).collect())
+        Outcome::refused(messages, messages, reason)
+    }
+
+    /// Nobody will ever accept so many of its messages.
+    fn refused(refused: usize, messages: usize, reason: &str) -> Outcome {
+        let refusal = |index| ((refused == messages).then_some(index), reason.to_owned());
+        Outcome::Settled((0..refused).map(refusal).collect())
     }
 
     fn of_error(error: &Error) -> Outcome {
@@ -85,7 +93,7 @@ impl Outcome {
             _ => format!("status {status}"),
         };
         match status {
-            300..=399 | 401 | 403 | 404 | 405 | 410 => Outcome::Pause {
+            300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => Outcome::Pause {
                 error,
                 passing: false,
             },
@@ -99,12 +107,15 @@ impl Outcome {
                 suspicious: status == 500,
             },
             _ => match verdict.by_index(messages) {
-                Some(rejected) => Outcome::Settled(rejected),
+                Some(named) => {
+                    let refusal = |(index, reason)| (Some(index), reason);
+                    Outcome::Settled(named.into_iter().map(refusal).collect())
+                }
                 None if matches!(status, 400 | 422) && messages > 1 => Outcome::Split {
                     error,
                     too_large: false,
                 },
-                None => Outcome::all_refused(messages, &error),
+                None => Outcome::refused(verdict.failed, messages, &error),
             },
         }
     }
@@ -140,7 +151,7 @@ mod tests {
         for status in 200..600 {
             let outcome = of(status, "");
             let expected = match status {
-                300..=399 | 401 | 403 | 404 | 405 | 410 => {
+                300..=399 | 401 | 403 | 404 | 405 | 407 | 410 => {
                     matches!(outcome, Outcome::Pause { .. })
                 }
                 413 => matches!(
@@ -190,7 +201,7 @@ mod tests {
     fn messages_that_the_service_names_are_rejected_alone() {
         for status in [200, 400, 422] {
             let body = r#"{"failed":1,"failure_reasons":{"1":{"reason":"bad"}}}"#;
-            let expected = vec![(1, r#"{"reason":"bad"}"#.to_owned())];
+            let expected = vec![(Some(1), r#"{"reason":"bad"}"#.to_owned())];
             assert_eq!(of(status, body), Outcome::Settled(expected));
         }
     }
@@ -224,6 +235,20 @@ mod tests {
             of(400, r#"{"topLevelError":"x"}"#),
             Outcome::Split { .. }
         ));
+    }
+
+    #[test]
+    fn a_count_of_messages_that_nobody_names_is_all_that_is_rejected() {
+        for (status, body) in [
+            (200, r#"{"failed":1}"#),
+            (200, r#"{"failed":1,"failure_reasons":"x"}"#),
+            (418, r#"{"failed":1,"failure_reasons":{}}"#),
+        ] {
+            let Outcome::Settled(rejected) = of(status, body) else {
+                panic!("{status} is not final");
+            };
+            assert_eq!((rejected.len(), rejected[0].0), (1, None), "{body}");
+        }
     }
 
     #[test]

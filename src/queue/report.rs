@@ -14,8 +14,10 @@ use std::sync::Arc;
 /// How many rejected messages an event names: as many as a batch has by default.
 const NAMED: usize = 1000;
 
-/// Where a queue's events go.
+/// Where a queue's events go, and what else is told.
 pub struct Reporter {
+    /// Whether the log has messages that the service rejected.
+    pub logs_messages: bool,
     wanted: DeliveryEvents,
     /// What a delivery that failed is to the host.
     failed: Status,
@@ -74,6 +76,7 @@ impl Outcomes {
 impl Reporter {
     pub fn new(config: &Config, events: Arc<Events>) -> Self {
         Reporter {
+            logs_messages: config.should_log_failed_messages,
             wanted: config.queue.delivery_events,
             failed: failed(Family::Export, config),
             events,

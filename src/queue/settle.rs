@@ -5,7 +5,7 @@ use super::back_off::Limits;
 use super::batch::Batch;
 use super::blame::{self, SUSPICIONS};
 use super::buffer::{Load, age_ms};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Refusal};
 use super::state::{Access, Health, Rejection, State};
 use crate::log::{Later, Level, Logger};
 use crate::message::text;
@@ -119,13 +119,7 @@ impl Queue {
     }
 
     /// The service took the batch, but for these messages.
-    fn delivered(
-        &self,
-        state: &mut State,
-        batch: &Batch,
-        rejected: Vec<(usize, String)>,
-        log: &Later,
-    ) {
+    fn delivered(&self, state: &mut State, batch: &Batch, rejected: Vec<Refusal>, log: &Later) {
         if let Some(spool) = self.spool.get() {
             self.count_given_up(spool, state);
         }
@@ -136,7 +130,8 @@ impl Queue {
             state.latency.record(age_ms(now_ms, at_ms), 1);
         }
         for (index, reason) in rejected {
-            let context_id = context_id(batch.message(index)).map(|id| raw::brief(&id));
+            let message = index.map(|index| batch.message(index));
+            let context_id = message.and_then(context_id).map(|id| raw::brief(&id));
             let reason = raw::brief(&reason);
             log.log(
                 Level::Error,
@@ -145,6 +140,10 @@ impl Queue {
                     context_id.as_deref().unwrap_or_default()
                 ),
             );
+            if let Some(message) = message.filter(|_| self.reporter.logs_messages) {
+                let message = String::from_utf8_lossy(message);
+                log.log(Level::Error, format_args!("Failed message: {message}"));
+            }
             let rejection = Rejection { context_id, reason };
             self.name(state, &rejection);
             state.remember(rejection);
@@ -378,7 +377,7 @@ pub(super) mod tests {
             for (retry_after, least, most) in forms {
                 let retried = matches!(status, 408 | 425 | 429)
                     || status >= 500 && !matches!(status, 501 | 505);
-                let shut = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410);
+                let shut = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 407 | 410);
                 let expected = [(retried, least, most), (shut, 700.0, 700.0)];
                 let found = waits(status, retry_after);
                 for (found, (waits, least, most)) in found.into_iter().zip(expected) {

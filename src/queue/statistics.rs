@@ -18,7 +18,7 @@ const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "state",
         doc: Doc::new(
-            "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 410 or a redirect), `queue_full`, `storage_error` (the spool could not be written, read, flushed or told what is delivered, the last time that was tried) or `closed`.",
+            "`ok`, `backing_off` (the last request to this endpoint failed, perhaps another client's of this process), `paused` (the service lets nobody in: a failed login, 401, 403, 404, 405, 407, 410 or a redirect), `queue_full`, `storage_error` (the spool could not be written, read, flushed or told what is delivered, the last time that was tried) or `closed`.",
         ),
         read: |state, _| json!(health(state)),
     },
@@ -89,8 +89,17 @@ const STATISTICS: &[Statistic] = &[
         read: |state, _| json!(state.in_flight.messages),
     },
     Statistic {
+        name: "pending",
+        doc: Doc::new(
+            "Messages that a `mona_flush` which began now would wait for: all that wait or are under way, and where later messages were settled before older ones, some of those, too.",
+        ),
+        read: |state, _| json!(state.pending(state.mark())),
+    },
+    Statistic {
         name: "bytes",
-        doc: Doc::new("What those two weigh, in the bytes that `queue.max_bytes` bounds."),
+        doc: Doc::new(
+            "What those in memory and in flight weigh, in the bytes that `queue.max_bytes` bounds.",
+        ),
         read: |state, _| json!(state.buffer.load().bytes + state.in_flight.bytes),
     },
     Statistic {

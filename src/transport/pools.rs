@@ -4,7 +4,7 @@
 use super::http::Job;
 use super::url::has_plain_host;
 use super::{Settings, reason, resolver, tls};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
@@ -70,14 +70,17 @@ impl Pools {
         };
         let now = Instant::now();
         let mut request = pool.post(&job.url, now);
+        let mut headers = HeaderMap::with_capacity(2);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(job.content_type));
+        if let Some(authorization) = &job.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        // They replace what a user and a password in the URL have become.
         request.builder = request
             .builder
             .timeout(job.until.saturating_duration_since(now))
-            .header(CONTENT_TYPE, HeaderValue::from_static(job.content_type))
+            .headers(headers)
             .body(job.body.clone());
-        if let Some(authorization) = &job.authorization {
-            request.builder = request.builder.header(AUTHORIZATION, authorization.clone());
-        }
         Ok(request)
     }
 }
@@ -92,7 +95,7 @@ impl Pool {
             .http1_only()
             .connect_timeout(settings.connect_timeout)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .dns_resolver(Arc::new(resolver::Resolver))
+            .dns_resolver(Arc::new(resolver::Resolver::new()))
             .tls_backend_preconfigured(tls::config(settings.ca_file.clone())?);
         for proxy in settings.proxies.build()? {
             builder = builder.proxy(proxy);

@@ -99,7 +99,7 @@ pub async fn read(
                 retry_after,
             });
         }
-        append(&mut body, &chunk);
+        append(&mut body, &chunk, limit);
     }
     Ok(Response {
         status: status.as_u16(),
@@ -109,11 +109,11 @@ pub async fn read(
     })
 }
 
-/// Adds to a body, which leaves no copy behind where it has to move.
-fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
+/// Adds to a body within its limit. It leaves no copy behind where it has to move.
+fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8], limit: usize) {
     let length = body.len() + chunk.len();
     if length > body.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(2 * length));
+        let mut larger = Zeroizing::new(Vec::with_capacity((2 * length).min(limit)));
         larger.extend_from_slice(body);
         *body = larger;
     }

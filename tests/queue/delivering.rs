@@ -69,6 +69,32 @@ fn messages_that_the_service_names_are_rejected_alone() {
 }
 
 #[test]
+fn messages_that_the_service_rejects_are_logged_whole_where_that_is_wanted() {
+    let judge = Judge::start(|_, _| {
+        let answer = json!({"failed": 1, "failure_reasons": {"1": "bad"}});
+        (400, answer.to_string())
+    });
+    for wanted in [true, false] {
+        let mut config = config_for(judge.host(), json!({"delivery_events": "none"}));
+        config["log_events"] = json!("error");
+        config["should_log_failed_messages"] = json!(wanted);
+        let client = client(&config);
+        enqueue_together(&client, &[message("good"), message("bad")]);
+        client.close(-1);
+        let logged = |text: &str| {
+            let (_, event) = client.poll(-1);
+            let told = document(&event)["message"].to_string();
+            assert!(told.contains(text) && told.contains("bad"), "{told}");
+        };
+        logged("The service rejected message");
+        if wanted {
+            logged("Failed message: {");
+        }
+        assert_eq!(client.poll(0).1.status, Status::Closed);
+    }
+}
+
+#[test]
 fn what_cannot_be_delivered_in_its_time_expires() {
     let judge = Judge::start(|_, _| (503, String::new()));
     let client = client_of(&judge, json!({"time_to_live_ms": 30}));
