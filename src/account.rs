@@ -183,9 +183,9 @@ impl Account {
             .session
             .token(&self.context(deadline), Need::Refused(token));
         match renewed {
-            Ok(token) => send(token.access.as_ref()),
-            // The session has logged why.
-            Err(_) => result,
+            Ok(renewed) if !Arc::ptr_eq(&renewed, token) => send(renewed.access.as_ref()),
+            // There is none yet. Where that is because of an error, the session has logged it.
+            _ => result,
         }
     }
 

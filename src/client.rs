@@ -46,9 +46,7 @@ impl Parts {
         delivery: impl FnOnce() -> Deadline,
     ) -> (bool, Undelivered) {
         self.events.refuse();
-        if delivers {
-            self.queue.prepare_to_close();
-        }
+        self.queue.prepare_to_close(delivers);
         let quiet = self.gate.close(calls) && self.events.settle(calls);
         let undelivered = self.queue.close(delivery());
         self.events.close();
@@ -130,14 +128,18 @@ impl Client {
             };
             let logger = Logger::new(&self.config, events.clone());
             let account = Arc::new(Account::new(self.config.clone(), logger.clone())?);
+            let queue = Queue::new(
+                self.config.queue.clone(),
+                &account.way(),
+                account.fingerprint(),
+                Reporter::new(&self.config, events.clone()),
+            );
+            if gate.closed() {
+                queue.close(Deadline::after(Some(0)));
+            }
             Ok(Parts {
                 logger,
-                queue: Queue::new(
-                    self.config.queue.clone(),
-                    &account.way(),
-                    account.fingerprint(),
-                    Reporter::new(&self.config, events.clone()),
-                ),
+                queue,
                 account,
                 factors: Arc::new(factors),
                 older_paths: Arc::default(),

@@ -225,6 +225,20 @@ fn sampling_factors_are_fetched_at_start_and_kept_when_they_cannot_be_fetched_ag
 }
 
 #[test]
+fn sampling_factors_that_hang_leave_a_call_time_for_its_messages() {
+    let factors = json!({"response_data": [{"config_name": "S", "factors_map": {}}]});
+    let sandbox = canned(json!([
+        {"path": "/get_sampling_factors", "times": 1, "json": factors},
+        {"path": "/get_sampling_factors", "delay_ms": 3_600_000},
+    ]));
+    let changes = json!({"sampling_config_name": "S", "sampling_factors_max_age_seconds": 0});
+    let client = client(&config(&sandbox, changes));
+    let answer = client.export(MESSAGE, Some(r#"{"timeout_ms": 2000}"#));
+    sandbox.clear_rules();
+    assert_eq!(answer.status, Status::Ok, "{}", answer.document);
+}
+
+#[test]
 fn an_unknown_sampling_config_makes_no_client() {
     let sandbox = canned(json!({"path": "/get_sampling_factors", "json": {"response_data": []}}));
     let config = config(&sandbox, json!({"sampling_config_name": "missing"}));

@@ -162,3 +162,18 @@ fn told(answer: &Value) -> Option<String> {
         .collect();
     (!parts.is_empty()).then(|| parts.join(": "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_begins_with_another_is_hidden_whole() {
+        let [key, secret] = ["svc", "svc-9f8e"].map(|text| Secret::new(text.to_owned()));
+        let response = Response::with(401, r#"{"error": "bad secret svc-9f8e of svc"}"#);
+        let read = read(response, Instant::now(), &[Some(&key), Some(&secret)]);
+        let told = read.err().map(|attempt| attempt.error.to_string());
+        let told = told.unwrap_or_default();
+        assert!(told.ends_with("bad secret (secret) of (secret)"), "{told}");
+    }
+}

@@ -5,7 +5,8 @@ use super::answer::Attempt;
 use super::{Authenticator, Context, SERVER, Token};
 use crate::log::{Later, Level};
 use crate::sync::{Deadline, Mutex, lock};
-use crate::transport::{Answer, End, Pending, Request, lost};
+use crate::transport::{Answer, End, Pending, Request, UnderWay, lost};
+use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 /// The longest that a call waits for a new token while the old one serves.
@@ -21,10 +22,14 @@ pub enum Step {
 /// A request that was left behind.
 pub type LeftBehind = Mutex<Option<(Step, Pending)>>;
 
+/// What has forks wait for what is done with the last answer.
+pub type ForkWaits = RefCell<Option<UnderWay>>;
+
 #[derive(Clone, Copy)]
 pub struct Flight<'a> {
     pub context: &'a Context<'a>,
     left_behind: &'a LeftBehind,
+    fork_waits: &'a ForkWaits,
     step: Step,
     /// Whether there is a token to go on with.
     spare: bool,
@@ -38,6 +43,7 @@ impl<'a> Flight<'a> {
     pub fn new(
         context: &'a Context<'a>,
         left_behind: &'a LeftBehind,
+        fork_waits: &'a ForkWaits,
         spare: bool,
         back_off: Duration,
     ) -> Self {
@@ -49,6 +55,7 @@ impl<'a> Flight<'a> {
         Flight {
             context,
             left_behind,
+            fork_waits,
             step: Step::Login,
             spare,
             back_off,
@@ -93,6 +100,7 @@ impl<'a> Flight<'a> {
                     if retries > 0 && self.deadline.left(wait) == Some(wait) =>
                 {
                     retries -= 1;
+                    self.fork_waits.take();
                     std::thread::sleep(wait);
                 }
                 result => return result,
@@ -128,6 +136,8 @@ impl<'a> Flight<'a> {
         if self.context.deadline.passed() {
             return Err(Attempt::unfinished());
         }
+        // It would wait for a fork that waits for this.
+        self.fork_waits.take();
         match self.context.transport.start(request) {
             Ok(pending) => {
                 let end = self.end(pending, self.deadline);
@@ -141,7 +151,10 @@ impl<'a> Flight<'a> {
     /// How the request ends, unless it is lost.
     fn end(&self, mut pending: Pending, deadline: Deadline) -> Option<Result<End, Attempt>> {
         match pending.wait(deadline) {
-            Answer::Here(end) => Some(Ok(end)),
+            Answer::Here(end) => {
+                self.fork_waits.replace(pending.into_under_way());
+                Some(Ok(end))
+            }
             Answer::Lost => None,
             Answer::ToCome => {
                 *lock(self.left_behind) = Some((self.step, pending));

@@ -1,7 +1,7 @@
 //! The state of one login: a token that many clients and threads share, and one flight at a time to renew it.
 
 use super::answer::Attempt;
-use super::flight::{Flight, LeftBehind};
+use super::flight::{Flight, ForkWaits, LeftBehind};
 use super::{Authenticator, Identity, Token};
 use crate::error::Error;
 use crate::fork::PerProcess;
@@ -10,6 +10,7 @@ use crate::message::random;
 use crate::sync::{Condvar, Deadline, Mutex, lock, wait};
 use crate::transport::{Transport, out_of_time};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 const FIRST_BACK_OFF: Duration = Duration::from_secs(2);
@@ -30,6 +31,8 @@ pub struct Session {
     state: Mutex<State>,
     changed: Condvar,
     left_behind: LeftBehind,
+    /// How many clients share it; changed with the table's lock.
+    clients: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -40,6 +43,8 @@ struct State {
     failures: u32,
     failure: Option<Error>,
     retry_at: Option<Instant>,
+    /// How often in a row a token was replaced because a server refused it.
+    refusals: u32,
 }
 
 static SHARED: PerProcess<Mutex<Sessions>> = PerProcess::new();
@@ -75,6 +80,7 @@ impl Session {
             state: Mutex::default(),
             changed: Condvar::new(),
             left_behind: LeftBehind::default(),
+            clients: AtomicUsize::default(),
         })
     }
 
@@ -85,12 +91,18 @@ impl Session {
         authenticator: impl FnOnce() -> Box<dyn Authenticator>,
     ) -> Arc<Session> {
         let mut sessions = lock(SHARED.get(|inherited| Mutex::new(inherit(inherited))));
-        sessions.retain(|(_, session)| Arc::strong_count(session) > 1 || session.worth_keeping());
-        if let Some((_, known)) = sessions.iter().find(|(known, _)| known == identity) {
-            return known.clone();
-        }
-        let session = Session::private(authenticator());
-        sessions.push((identity.clone(), session.clone()));
+        sessions
+            .retain(|(_, session)| session.clients.load(Relaxed) > 0 || session.worth_keeping());
+        let known = sessions.iter().find(|(known, _)| known == identity);
+        let session = match known {
+            Some((_, known)) => known.clone(),
+            None => {
+                let session = Session::private(authenticator());
+                sessions.push((identity.clone(), session.clone()));
+                session
+            }
+        };
+        session.clients.fetch_add(1, Relaxed);
         session
     }
 
@@ -100,11 +112,8 @@ impl Session {
         let Some(sessions) = SHARED.current() else {
             return;
         };
-        // The client's own and the table's.
-        let last =
-            |session: &Arc<Session>| Arc::ptr_eq(session, self) && Arc::strong_count(session) <= 2;
         lock(sessions).retain(|(_, session)| {
-            let last = last(session);
+            let last = Arc::ptr_eq(session, self) && session.clients.fetch_sub(1, Relaxed) == 1;
             if last {
                 // Ends with the client's transport.
                 *lock(&session.left_behind) = None;
@@ -124,10 +133,11 @@ impl Session {
             }),
             changed: Condvar::new(),
             left_behind: LeftBehind::default(),
+            clients: AtomicUsize::default(),
         })
     }
 
-    /// Whether a login succeeded and no server refused its token since, or none is needed.
+    /// Whether a login succeeded and its token was not given up since, because a server refused it, or none is needed.
     pub fn active(&self) -> bool {
         !self.renewable() || lock(&self.state).token.is_some()
     }
@@ -185,8 +195,16 @@ impl Session {
         let log = context.logger.later();
         // Even a panic must not leave the others waiting.
         let landing = Landing(self);
+        // Longer than the flight: a child forked in between would lack the token.
+        let fork_waits = ForkWaits::default();
         let spare = old.as_ref().is_some_and(|old| !old.expired());
-        let flight = Flight::new(context, &self.left_behind, spare, doubled(failures));
+        let flight = Flight::new(
+            context,
+            &self.left_behind,
+            &fork_waits,
+            spare,
+            doubled(failures),
+        );
         let result = flight.token(&*self.authenticator, old.as_deref(), &log);
         let mut state = lock(&self.state);
         let result = match result {
@@ -197,6 +215,8 @@ impl Session {
                     token: Some(token.clone()),
                     // Until the landing, which would otherwise end another's.
                     in_flight: true,
+                    // Refusals end with a token that serves until it is renewed.
+                    refusals: old.map_or(state.refusals, |_| 0),
                     ..State::default()
                 };
                 Ok(token)
@@ -230,10 +250,23 @@ fn inherit(sessions: Option<&Mutex<Sessions>>) -> Sessions {
 }
 
 impl State {
-    /// A token that a server refused is void, unless another has taken its place meanwhile.
+    /// A token that a server refused is void, unless another has taken its place meanwhile. One that took the place of a refused
+    /// one serves for a while, however it is refused: a server that refuses all of them is not to cost a login for each call.
     fn forget_refused(&mut self, need: Need) {
-        if let Need::Refused(refused) = need {
-            self.token.take_if(|token| Arc::ptr_eq(refused, token));
+        let Need::Refused(refused) = need else {
+            return;
+        };
+        let replaceable = |token: &mut Arc<Token>| {
+            let serves = self
+                .refusals
+                .checked_sub(1)
+                .map(doubled)
+                .unwrap_or_default();
+            Arc::ptr_eq(refused, token) && token.age() >= serves
+        };
+        if let Some(token) = self.token.take_if(replaceable) {
+            let soon = token.age() < LONGEST_BACK_OFF;
+            self.refusals = if soon { self.refusals + 1 } else { 1 };
         }
     }
 

@@ -10,6 +10,9 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 
+/// A call's time of which some is left when it leaves its login behind, after a second: to send the next request, say.
+const SPARE_TIME: Option<u64> = Some(20_000);
+
 /// Longer than anything takes here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -153,6 +156,69 @@ fn a_refused_token_is_void_unless_it_was_replaced_already() {
 }
 
 #[test]
+fn a_server_that_refuses_every_token_does_not_cost_a_login_each_time() {
+    let (script, authenticator) = scripted();
+    let session = Session::private(authenticator);
+    let login = || script.send(Ok(3600.0)).unwrap();
+    login();
+    let mut token = ask(&session, Need::Call).unwrap();
+    // The first is replaced at once, each further one when it has served for a time that doubles.
+    for serves in [0, 2, 4, 8] {
+        let age = |seconds| {
+            let aged = token_of_age(Duration::from_secs(seconds));
+            lock(&session.state).token = Some(aged.clone());
+            aged
+        };
+        if serves > 0 {
+            let young = age(serves - 1);
+            let kept = ask(&session, Need::Refused(&young)).unwrap();
+            assert!(Arc::ptr_eq(&kept, &young), "{serves}");
+            token = age(serves);
+        }
+        login();
+        let next = ask(&session, Need::Refused(&token)).unwrap();
+        assert!(!Arc::ptr_eq(&next, &token), "{serves}");
+        token = next;
+    }
+    // One that served for long is replaced at once, and so is the one after it not.
+    token = token_of_age(LONGEST_BACK_OFF);
+    lock(&session.state).token = Some(token.clone());
+    login();
+    let next = ask(&session, Need::Refused(&token)).unwrap();
+    assert_eq!(lock(&session.state).refusals, 1);
+    assert!(Arc::ptr_eq(
+        &ask(&session, Need::Refused(&next)).unwrap(),
+        &next
+    ));
+}
+
+fn token_of_age(age: Duration) -> Arc<Token> {
+    Arc::new(token(36_000.0, Instant::now() - age))
+}
+
+#[test]
+fn a_session_without_a_token_goes_with_its_last_client() {
+    let identity = Identity {
+        mode: "test",
+        login_url: String::new(),
+        refresh_url: None,
+        api_key: Some(crate::config::Secret::new("last".to_owned())),
+        secret: None,
+        scope: None,
+        route: 0,
+    };
+    let share = || Session::shared(&identity, || scripted().1);
+    let [first, second] = [share(), share()];
+    assert!(Arc::ptr_eq(&first, &second));
+    // Both still hold it, as clients do that are freed at the same time.
+    first.release();
+    assert!(Arc::ptr_eq(&share(), &first));
+    first.release();
+    second.release();
+    assert!(!Arc::ptr_eq(&share(), &first));
+}
+
+#[test]
 fn one_identity_never_waits_for_another() {
     let identity = |key: &str| Identity {
         mode: "test",
@@ -216,7 +282,7 @@ fn a_token_that_serves_is_not_kept_back_by_its_renewal() {
     let session = by_key(&server);
     let old = Arc::new(token(3600.0, Instant::now() - Duration::from_secs(3000)));
     lock(&session.state).token = Some(old.clone());
-    with_context(Some(20), |context| {
+    with_context(SPARE_TIME, |context| {
         let first = session.token(context, Need::Call).unwrap();
         assert!(Arc::ptr_eq(&first, &old));
         let (mut connection, _) = server.accept().unwrap();
@@ -312,7 +378,7 @@ fn a_login_that_was_left_behind_after_a_refused_refresh_is_taken_up() {
     let old = Token::new(secret("t"), Some(secret("r")), obtained, Some(3600.0));
     let old = Arc::new(old);
     lock(&session.state).token = Some(old.clone());
-    let call = || with_context(Some(20), |context| session.token(context, Need::Call));
+    let call = || with_context(SPARE_TIME, |context| session.token(context, Need::Call));
     let call_until = |done: &dyn Fn(&Arc<Token>) -> bool| {
         let start = Instant::now();
         while !done(&call().unwrap()) {

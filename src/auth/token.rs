@@ -2,7 +2,7 @@
 
 use crate::config::Secret;
 use serde_json::Value;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Never more of a token's lifetime than this is given up to renew it early.
 const LARGEST_MARGIN: f64 = 0.2;
@@ -50,16 +50,17 @@ impl Token {
     pub fn due(&self, margin_hours: f64) -> bool {
         self.lifetime.is_some_and(|lifetime| {
             let margin = (margin_hours * 3600.0).min(lifetime * LARGEST_MARGIN);
-            self.age() > lifetime - margin
+            self.age().as_secs_f64() > lifetime - margin
         })
     }
 
     pub fn expired(&self) -> bool {
-        self.lifetime.is_some_and(|lifetime| self.age() > lifetime)
+        self.lifetime
+            .is_some_and(|lifetime| self.age().as_secs_f64() > lifetime)
     }
 
-    fn age(&self) -> f64 {
-        self.obtained.elapsed().as_secs_f64()
+    pub fn age(&self) -> Duration {
+        self.obtained.elapsed()
     }
 }
 
@@ -124,7 +125,6 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::time::Duration;
 
     fn token(lifetime: f64, age: u64) -> Token {
         let obtained = Instant::now() - Duration::from_secs(age);

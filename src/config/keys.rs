@@ -197,7 +197,7 @@ settings! {
         batch_bytes: u32 = 1_048_576u32, [64.0 to 1000000000.0], env [], from "libmona",
             "The most bytes of messages in one request; a larger message goes alone. A request is sent at once when it has four fifths of either.";
         linger_ms: u32 = 500u32, [0.0 to 3600000.0], env [], from "libmona",
-            "How long a message waits for others to share its request, in milliseconds.";
+            "How long a message waits for others to share its request, in milliseconds; half of its time to live at most.";
         attempt_timeout_ms: u32 = 15_000u32, [1.0 to 3600000.0], env [], from "libmona",
             "How long one attempt to deliver a batch may take, in milliseconds, with the login that it may need. `request_timeout_ms` bounds each of its requests besides.";
         time_to_live_ms: u32 = 300_000u32, [1.0 to 4000000000.0], env [], from "libmona",

@@ -87,8 +87,8 @@ impl Events {
         let calls_wait = !state.waiting.is_empty();
         drop(state);
         if calls_wait {
-            // Perhaps for this event to be collected.
-            self.work.notify_one();
+            // Perhaps for this event to be collected, which may make room for several.
+            self.work.notify_all();
         }
         if others_released {
             // This one's time was up just when it was woken for another.
@@ -125,11 +125,13 @@ impl Events {
         state.signal.as_ref().map(Signal::descriptor)
     }
 
-    /// Waits until no poll waits any more. To be called after `close`.
+    /// Waits until no poll waits any more, and closes the descriptor. To be called after `close`.
     pub fn deserted(&self) {
         let mut state = lock(&self.state);
         while state.blocked > 0 {
             state = wait(&self.calm, state, Deadline::after(None));
         }
+        // Threads that still wait for a server have these events, too.
+        state.signal = None;
     }
 }

@@ -2,6 +2,7 @@ use super::*;
 use crate::sync::Deadline;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 const LIMITS: Limits = Limits {
     workers: 2,
@@ -9,6 +10,8 @@ const LIMITS: Limits = Limits {
     bytes: 100,
     notices: 300,
 };
+/// Longer than anything takes here.
+const PATIENCE: Duration = Duration::from_secs(60);
 const NOW: fn() -> Deadline = || Deadline::after(Some(0));
 const EVER: fn() -> Deadline = || Deadline::after(None);
 
@@ -22,6 +25,15 @@ fn weighing(tag: u64, bytes: usize) -> Call {
         tag,
         bytes,
         run: Box::new(|turn| format!("{turn:?}")),
+    }
+}
+
+/// The call, with an event that is larger than all that may wait.
+fn large(call: Call) -> Call {
+    let run = call.run;
+    Call {
+        run: Box::new(move |turn| run(turn).repeat(100)),
+        ..call
     }
 }
 
@@ -211,4 +223,49 @@ fn no_call_begins_while_more_has_arrived_than_may_wait() {
         assert_eq!(events.poll(EVER()), event(tag, &"x".repeat(60)));
     }
     end(&events);
+}
+
+#[test]
+fn room_that_is_made_at_once_is_used_by_all_threads() {
+    let events = Events::new(Limits {
+        calls: 10,
+        ..LIMITS
+    });
+    let start = |(call, has_begun, may_end): (Call, _, _)| {
+        events.start(call).unwrap();
+        (has_begun, may_end)
+    };
+    let (call, has_begun, may_end) = held(0);
+    let largest = start((large(call), has_begun, may_end));
+    let other = start(held(1));
+    for (has_begun, _) in [&largest, &other] {
+        has_begun.recv().unwrap();
+    }
+    let waiting = [2, 3].map(held).map(start);
+    drop(largest);
+    while lock(&events.state).arrived.is_empty() {
+        std::thread::yield_now();
+    }
+    drop(other);
+    // Both threads have looked, and found no room.
+    while lock(&events.state).idle < 2 {
+        std::thread::yield_now();
+    }
+    assert_eq!(lock(&events.state).waiting.len(), 2);
+    assert_eq!(events.poll(EVER()), event(0, &"Run".repeat(100)));
+    for (has_begun, _) in &waiting {
+        has_begun.recv_timeout(PATIENCE).unwrap();
+    }
+    drop(waiting);
+    end(&events);
+}
+
+#[test]
+#[cfg(unix)]
+fn the_descriptor_goes_with_the_client() {
+    let events = Events::new(LIMITS);
+    assert!(events.descriptor().is_some());
+    end(&events);
+    events.deserted();
+    assert!(lock(&events.state).signal.is_none());
 }

@@ -3,8 +3,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// A number in [0, 1): each `RandomState` of a process has keys of its own.
+/// A number in [0, 1). Each `RandomState` of a process has keys of its own, but a forked child goes on with its parent's.
 pub fn unit() -> f64 {
-    let bits = RandomState::new().hash_one(0u8) >> 11;
+    let bits = RandomState::new().hash_one(std::process::id()) >> 11;
     bits as f64 / (1u64 << 53) as f64
 }

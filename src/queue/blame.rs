@@ -12,7 +12,7 @@ pub const SUSPICIONS: u32 = 3;
 
 /// Notes that the service works: it took these messages, or rejected them.
 pub fn acquit(state: &mut State, batch: &Batch) {
-    state.suspects = state.suspects.saturating_sub(batch.len() as u64);
+    state.settled_in_order(batch.len() as u64);
     // The other half of a batch that was divided is not suspected from scratch.
     state.suspicions = match state.suspects {
         0 => 0,
@@ -22,7 +22,6 @@ pub fn acquit(state: &mut State, batch: &Batch) {
     state.accused.retain(|one| waiting && *one != hash(batch));
     state.tried = state.accused.len();
     state.stopped = false;
-    state.settled_in_order(batch.len() as u64);
 }
 
 /// Suspects a message that the service failed at alone.
@@ -119,6 +118,16 @@ mod tests {
         let mut state = waiting(&["a"]);
         (0..3).for_each(|_| accuse(&mut state, &of("a")));
         assert_eq!(state.accused.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_that_is_given_up_leaves_no_suspicion() {
+        let mut state = waiting(&["b"]);
+        state.suspects = 10;
+        state.settled_in_order(10);
+        state.suspicions = SUSPICIONS;
+        acquit(&mut state, &of("a"));
+        assert_eq!(state.suspicions, 0);
     }
 
     #[test]

@@ -162,7 +162,13 @@ impl Queue {
         new: Load,
         start: impl FnOnce(Arc<Queue>) -> Result<JoinHandle<()>, Error>,
     ) -> Result<(), Error> {
-        let state = self.start(start)?;
+        let state = match self.start(start) {
+            Err(error @ Error::Exhausted(_)) => {
+                lock(&self.state).counters.refused += new.messages;
+                return Err(error);
+            }
+            started => started?,
+        };
         if state.closed() {
             return Err(Error::Closed);
         }
@@ -185,11 +191,10 @@ impl Queue {
         Ok(())
     }
 
-    /// What of the new load does not fit.
-    fn surplus(&self, state: &State, new: Load) -> Load {
-        let mut load = state.buffer.load();
-        load.add(state.in_flight);
-        load.add(new);
+    /// What of these together does not fit.
+    fn surplus(&self, loads: &[Load]) -> Load {
+        let mut load = Load::default();
+        loads.iter().for_each(|one| load.add(*one));
         Load {
             messages: load
                 .messages
@@ -204,7 +209,8 @@ impl Queue {
         mut state: MutexGuard<'s, State>,
         new: Load,
     ) -> Result<MutexGuard<'s, State>, Error> {
-        if self.surplus_alone(new) != Load::default() {
+        let none = Load::default();
+        if self.surplus(&[new]) != none {
             state.counters.refused += new.messages;
             return Err(Error::LargerThanQueue);
         }
@@ -213,12 +219,15 @@ impl Queue {
             if state.closed() {
                 return Err(Error::Closed);
             }
-            let surplus = self.surplus(&state, new);
-            if surplus == Load::default() {
+            let surplus = self.surplus(&[state.buffer.load(), state.in_flight, new]);
+            if surplus == none {
                 state.full = false;
                 return Ok(state);
             }
-            if self.config.overflow == Overflow::DropOldest && self.drop_oldest(&mut state, surplus)
+            // What is under way cannot be dropped: where it leaves no room, nothing is dropped in vain.
+            if self.config.overflow == Overflow::DropOldest
+                && self.surplus(&[state.in_flight, new]) == none
+                && self.drop_oldest(&mut state, surplus)
             {
                 continue;
             }
@@ -256,6 +265,7 @@ impl Queue {
         }
         if awaited && dropped > 0 {
             // By a flush, perhaps for the last of them.
+            self.report(state);
             self.progress.notify_all();
         }
         dropped > 0
@@ -267,14 +277,6 @@ impl Queue {
             // A callback may run on the very thread that makes room.
             Overflow::Block if !must_not_wait() => u64::from(self.config.block_ms),
             _ => 0,
-        }
-    }
-
-    /// What would not fit into an empty queue.
-    fn surplus_alone(&self, new: Load) -> Load {
-        Load {
-            messages: new.messages.saturating_sub(self.config.max_messages.into()),
-            bytes: new.bytes.saturating_sub(self.config.max_bytes.into()),
         }
     }
 
@@ -293,9 +295,13 @@ impl Queue {
         }
     }
 
-    /// Delivers without lingering from now on, and has no call wait for room any more: the client is about to be closed.
-    pub fn prepare_to_close(&self) {
-        lock(&self.state).hurried = true;
+    /// Has no call wait for room any more, and where it `delivers`, does so without lingering from now on: the client is about to be
+    /// closed.
+    pub fn prepare_to_close(&self, delivers: bool) {
+        let mut state = lock(&self.state);
+        state.hurried = true;
+        state.prompt = delivers;
+        drop(state);
         self.progress.notify_all();
         self.work.notify_one();
     }
@@ -322,13 +328,20 @@ impl Queue {
         let threads = [
             state.thread.take_if(|_| !busy),
             state.flusher.take(),
-            state.renewal.take(),
+            // It may be in a request.
+            state
+                .renewal
+                .take_if(|thread| thread.is_finished() || !deadline.passed()),
         ];
         drop(state);
         self.progress.notify_all();
         self.work.notify_all();
         self.unflushed.notify_all();
-        let deadline = deadline.or_in(END_PATIENCE_MS);
+        let deadline = if must_not_wait() {
+            deadline
+        } else {
+            deadline.or_in(END_PATIENCE_MS)
+        };
         threads
             .into_iter()
             .flatten()
@@ -339,9 +352,30 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::buffer::Load;
     use super::settle::tests::queue;
     use crate::config::Config;
-    use crate::sync::without_waiting;
+    use crate::sync::{lock, without_waiting};
+
+    #[test]
+    fn nothing_is_dropped_where_that_makes_no_room() {
+        let config =
+            r#"{"user_id": "u", "queue": {"overflow": "drop_oldest", "max_messages": 10}}"#;
+        let (queue, _) = queue(&Config::from_json(Some(config)).unwrap());
+        let mut state = lock(&queue.state);
+        state.in_flight = Load::weighing(3, 6);
+        for _ in 0..5 {
+            state.buffer.push(b"{}", 0);
+        }
+        assert!(queue.room_for(state, Load::weighing(8, 16)).is_err());
+        let state = lock(&queue.state);
+        assert_eq!(
+            (state.counters.refused, state.buffer.load().messages),
+            (8, 5)
+        );
+        let state = queue.room_for(state, Load::weighing(7, 14)).ok().unwrap();
+        assert_eq!(state.buffer.load().messages, 0);
+    }
 
     #[test]
     fn a_call_from_within_a_callback_waits_for_no_room() {

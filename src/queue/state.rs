@@ -153,8 +153,10 @@ pub struct State {
     /// Renews the sampling factors.
     pub renewal: Option<JoinHandle<()>>,
     pub closing: Option<Deadline>,
-    /// Whether the client is about to be closed.
+    /// Whether the client is about to be closed: no call waits for room.
     pub hurried: bool,
+    /// Whether nothing lingers for that any more.
+    pub prompt: bool,
     pub finished: bool,
 }
 
@@ -206,6 +208,7 @@ impl State {
             renewal: None,
             closing: None,
             hurried: false,
+            prompt: false,
             finished: false,
         }
     }
@@ -215,7 +218,7 @@ impl State {
     }
 
     pub fn flushing(&self) -> bool {
-        self.closed() || self.hurried || self.flush_to.is_some_and(|mark| self.pending(mark) > 0)
+        self.closed() || self.prompt || self.flush_to.is_some_and(|mark| self.pending(mark) > 0)
     }
 
     /// The point at which all is settled that has been accepted by now.
@@ -235,6 +238,7 @@ impl State {
 
     /// The first messages of the queue were settled.
     pub fn settled_in_order(&mut self, count: u64) {
+        self.suspects = self.suspects.saturating_sub(count);
         let ahead = count.min(self.overtaking);
         self.overtaking -= ahead;
         self.ahead += ahead;

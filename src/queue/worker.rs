@@ -197,8 +197,8 @@ impl Queue {
             return Some(read_again.unwrap_or(FOREVER));
         };
         let age = Duration::from_millis(age_ms(self.now_ms(), oldest).into());
+        let time_to_live = Duration::from_millis(self.time_to_live_ms().into());
         if let Some(wait) = state.waiting() {
-            let time_to_live = Duration::from_millis(self.config.time_to_live_ms.into());
             let expiry = time_to_live
                 .saturating_sub(age)
                 .max(Duration::from_millis(1));
@@ -208,7 +208,7 @@ impl Queue {
                 wait.min(expiry)
             });
         }
-        let linger = Duration::from_millis(self.config.linger_ms.into());
+        let linger = Duration::from_millis(self.config.linger_ms.into()).min(time_to_live / 2);
         let ripe = state.buffer.has_full() || on_disk && self.ripe_on_disk(state.on_disk);
         if ripe || state.flushing() || age >= linger {
             return None;
@@ -262,19 +262,23 @@ impl Queue {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
-    /// Gives up what has become too old in memory.
-    pub(super) fn expire<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        let time_to_live_ms = if self.durable() {
+    fn time_to_live_ms(&self) -> u32 {
+        if self.durable() {
             (self.config.spool_retention_hours * 3_600_000.0) as u32
         } else {
             self.config.time_to_live_ms
-        };
-        let (expired, tickets) = state.buffer.expire(self.now_ms(), time_to_live_ms);
+        }
+    }
+
+    /// Gives up what has become too old in memory.
+    pub(super) fn expire<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let (expired, tickets) = state.buffer.expire(self.now_ms(), self.time_to_live_ms());
         if expired == 0 {
             return state;
         }
         state.counters.expired += expired;
         state.settled_in_order(expired);
+        self.report(&mut state);
         self.progress.notify_all();
         if let Some(spool) = self.spool.get() {
             // Without the lock: nobody else is to wait for the disk.
@@ -299,6 +303,17 @@ mod tests {
     use crate::queue::Reporter;
     use crate::queue::settle::tests::queue;
     use serde_json::json;
+
+    #[test]
+    fn nothing_lingers_until_it_expires() {
+        let keys = r#"{"linger_ms": 3600000, "time_to_live_ms": 1000000}"#;
+        let config = Config::from_json(Some(&format!(r#"{{"user_id": "u", "queue": {keys}}}"#)));
+        let (queue, _) = queue(&config.unwrap());
+        let mut state = lock(&queue.state);
+        state.buffer.push(b"{}", queue.now_ms());
+        let wait = queue.wait(&state).unwrap();
+        assert!(wait <= Duration::from_secs(500), "{wait:?}");
+    }
 
     #[test]
     fn nobody_waits_for_a_thread_that_panicked() {

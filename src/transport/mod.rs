@@ -16,7 +16,7 @@ mod response;
 mod tls;
 mod url;
 
-use pause::UnderWay;
+pub use pause::UnderWay;
 pub use pending::{End, Pending, lost};
 pub use proxy::Proxies;
 pub use reply::Answer;

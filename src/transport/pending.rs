@@ -53,6 +53,11 @@ impl Pending {
         }
     }
 
+    /// What keeps forks waiting, for as long as its receiver wants them to.
+    pub fn into_under_way(self) -> Option<UnderWay> {
+        self.under_way
+    }
+
     /// How it ended; it is still to come when the deadline passes before the request's own time.
     pub fn wait(&mut self, deadline: Deadline) -> Answer<End> {
         let own = Deadline::at(self.until + GRACE);

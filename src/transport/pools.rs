@@ -4,13 +4,14 @@
 use super::http::Job;
 use super::url::has_plain_host;
 use super::{Settings, reason, resolver, tls};
+use crate::sync::lock;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long an unused connection is kept: less than servers do, which would otherwise close it just when it
@@ -31,8 +32,10 @@ pub struct Pools(HashMap<u64, Pool>);
 
 struct Pool {
     client: Client,
-    /// By their texts: parsing is a tenth of what a request takes.
+    /// URLs by their texts: parsing is a tenth of what a request takes.
     known: HashMap<String, Known>,
+    /// By scheme, host and port.
+    servers: HashMap<String, Arc<Mutex<Server>>>,
 }
 
 /// A request that is only to be sent.
@@ -44,9 +47,14 @@ pub struct Request {
     pub answered: Arc<AtomicBool>,
 }
 
-/// A URL, and how and when it was asked for last.
+#[derive(Clone)]
 struct Known {
     url: Url,
+    server: Arc<Mutex<Server>>,
+}
+
+/// When and how a server was asked last.
+struct Server {
     used: Instant,
     answered: Arc<AtomicBool>,
 }
@@ -104,40 +112,58 @@ impl Pool {
         Ok(Pool {
             client,
             known: HashMap::new(),
+            servers: HashMap::new(),
         })
     }
 
     fn post(&mut self, text: &str, now: Instant) -> Request {
-        if let Some(known) = self.known.get_mut(text) {
-            let unused = now.saturating_duration_since(known.used);
-            known.used = now;
+        let Some(Known { url, server }) = self.known(text, now) else {
             return Request {
-                builder: self.client.post(known.url.clone()),
-                stale: unused >= UNUSED && known.answered.load(Relaxed),
-                answered: known.answered.clone(),
+                // Says what is wrong with it when it is sent.
+                builder: self.client.post(text),
+                stale: false,
+                answered: Arc::default(),
             };
-        }
-        let answered = Arc::new(AtomicBool::new(false));
-        let builder = match Url::parse(text) {
-            Ok(url) => {
-                if self.known.len() == MOST_KNOWN {
-                    self.known.clear();
-                }
-                let known = Known {
-                    url: url.clone(),
-                    used: now,
-                    answered: answered.clone(),
-                };
-                self.known.insert(text.to_owned(), known);
-                self.client.post(url)
-            }
-            // Says what is wrong with it when it is sent.
-            Err(_) => self.client.post(text),
         };
+        let mut server = lock(&server);
+        let unused = now.saturating_duration_since(server.used);
+        server.used = now;
         Request {
-            builder,
-            stale: false,
-            answered,
+            builder: self.client.post(url),
+            stale: unused >= UNUSED && server.answered.load(Relaxed),
+            answered: server.answered.clone(),
+        }
+    }
+
+    fn known(&mut self, text: &str, now: Instant) -> Option<Known> {
+        if let Some(known) = self.known.get(text) {
+            return Some(known.clone());
+        }
+        let url = Url::parse(text).ok()?;
+        self.servers.retain(|_, server| {
+            // The connections of others are closed.
+            let unused = now.saturating_duration_since(lock(server).used);
+            Arc::strong_count(server) > 1 || unused < IDLE_TIMEOUT
+        });
+        let server = self.servers.entry(url.origin().ascii_serialization());
+        let server = server.or_insert_with(|| Arc::new(Mutex::new(Server::new(now))));
+        let known = Known {
+            url,
+            server: server.clone(),
+        };
+        if self.known.len() == MOST_KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(text.to_owned(), known.clone());
+        Some(known)
+    }
+}
+
+impl Server {
+    fn new(now: Instant) -> Self {
+        Server {
+            used: now,
+            answered: Arc::default(),
         }
     }
 }

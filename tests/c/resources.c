@@ -39,6 +39,8 @@ static void calls_without_a_thread(void)
     no_threads = 1;
     says_so(MONA_ERROR_QUEUE_FULL, mona_enqueue_json(client, MESSAGE, -1, NULL, fresh()),
             "\"resources\"");
+    CHECK_CALL(MONA_OK, mona_stats_json(client, fresh()));
+    CHECK_DOCUMENT("\"refused\":1");
     says_so(MONA_ERROR_QUEUE_FULL, mona_export_json_async(client, MESSAGE, -1, NULL, 1, fresh()),
             "\"resources\"");
     says_so(MONA_FAILED, mona_export_json(client, MESSAGE, -1, NULL, fresh()),

@@ -3,8 +3,9 @@
 use crate::background::*;
 use crate::judge::Judge;
 use crate::support::*;
+use mona::client::Client;
 use mona::status::Status;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::mpsc;
 
 #[test]
@@ -105,11 +106,11 @@ fn what_lingers_goes_out_while_closing_waits_for_another_call() {
     });
 }
 
-#[test]
-fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
+/// Ends a client while a call waits for room and a request for an answer, and gives what ending it gave.
+fn end_while_a_call_waits_for_room<T: Send>(changes: Value, end: fn(&Client) -> T) -> T {
     let (judge, released) = held();
-    let changes = json!({"max_messages": 2, "overflow": "block", "block_ms": 3_600_000, "linger_ms": 3_600_000});
-    let client = client_of(&judge, changes);
+    let blocking = json!({"max_messages": 2, "overflow": "block", "block_ms": 3_600_000, "linger_ms": 3_600_000});
+    let client = client_of(&judge, merged(blocking, changes));
     enqueue(&client, ids(1));
     std::thread::scope(|scope| {
         let (ended, has_ended) = mpsc::channel();
@@ -120,11 +121,18 @@ fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
         scope.spawn(move || ended.send(client.enqueue(&two, None, true).status));
         // What lingers is sent because that call waits for its room.
         wait_until(client, |now| now["in_flight"] == 1);
-        let closing = scope.spawn(|| client.close(-1));
+        let ending = scope.spawn(|| end(client));
         let status = has_ended.recv_timeout(PATIENCE);
         released.release();
         assert_eq!(status, Ok(Status::Closed));
-        assert_eq!(document(&closing.join().unwrap())["undelivered"], 0);
-    });
-    drop(judge);
+        ending.join().unwrap()
+    })
+}
+
+#[test]
+fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
+    let closed = end_while_a_call_waits_for_room(json!({}), |client| client.close(-1));
+    assert_eq!(document(&closed)["undelivered"], 0);
+    let no_delivery = json!({"free_timeout_ms": 0});
+    end_while_a_call_waits_for_room(no_delivery, Client::close_for_good);
 }

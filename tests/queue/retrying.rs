@@ -42,7 +42,7 @@ fn a_failed_request_is_repeated_byte_for_byte() {
 
 #[test]
 fn a_closed_door_pauses_delivery_and_loses_nothing() {
-    for status in [401, 403, 404, 405, 410] {
+    for status in [401, 403, 404, 405, 407, 410] {
         let opened = Arc::new(AtomicBool::new(false));
         let door = opened.clone();
         let judge = Judge::start(move |_, _| {
@@ -88,7 +88,7 @@ fn every_status_is_tried_as_often_as_it_deserves() {
         flush(&client);
         let (after, seen) = (statistics(&client), judge.bodies().len() - seen);
         let more = |name: &str| after[name].as_u64().unwrap() - before[name].as_u64().unwrap();
-        let waits = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 410);
+        let waits = matches!(status, 300..=399 | 401 | 403 | 404 | 405 | 407 | 410);
         let again =
             matches!(status, 408 | 425 | 429) || status >= 500 && !matches!(status, 501 | 505);
         let tries = if waits || again { 2 } else { 1 };
