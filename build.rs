@@ -25,8 +25,8 @@ const HEAD: &str = "\
  *
  * Generated from the sources in src/ffi: do not edit.
  *
- * Every function may be called from any thread. Strings are UTF-8. A call that can fail returns a
- * `mona_status` and takes a last `char **out_json`, which may be NULL; when it is not, it is set on every return to one JSON
+ * Every function may be called from any thread. Strings are UTF-8. A call that can fail returns a `mona_status`. Where
+ * there is more to tell, it takes a last `char **out_json`, which may be NULL; when it is not, it is set on every return to one JSON
  * document that the caller frees with `mona_string_free`. Each document has `success` (boolean) and `error_message`
  * (text or null); one of a failure also has `error_kind` (a stable word) and `retriable` (boolean). No call leaves an error
  * behind in a thread, and no panic of the library ever reaches the caller. The library starts no thread, opens no file and no connection

@@ -4,8 +4,8 @@
  *
  * Generated from the sources in src/ffi: do not edit.
  *
- * Every function may be called from any thread. Strings are UTF-8. A call that can fail returns a
- * `mona_status` and takes a last `char **out_json`, which may be NULL; when it is not, it is set on every return to one JSON
+ * Every function may be called from any thread. Strings are UTF-8. A call that can fail returns a `mona_status`. Where
+ * there is more to tell, it takes a last `char **out_json`, which may be NULL; when it is not, it is set on every return to one JSON
  * document that the caller frees with `mona_string_free`. Each document has `success` (boolean) and `error_message`
  * (text or null); one of a failure also has `error_kind` (a stable word) and `retriable` (boolean). No call leaves an error
  * behind in a thread, and no panic of the library ever reaches the caller. The library starts no thread, opens no file and no connection
@@ -140,8 +140,8 @@ const char *mona_status_name(mona_status status);
  * @return `MONA_OK`: there is a client. If its login failed (and `raise_authentication_exceptions` is
  *     false), the document says so and the client is not active; it logs in again at a later call, when its
  *     back-off (2 s doubling to 60 s) has passed.
- *     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key. Or the system has no thread or
- *     descriptor to spare just now (`error_kind` `resources`, `retriable`).
+ *     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key. Or, with a spool, the system has no
+ *     thread, descriptor or memory to spare for it just now (`error_kind` `resources`, `retriable`).
  *     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
  *     `MONA_ERROR_SERVICE`: the factors of `sampling_config_name` could not be fetched and that is to be raised.
  *     `MONA_ERROR_INVALID_ARGUMENT`: `config_json` is no JSON object, among others. `MONA_ERROR_INTERNAL`.
@@ -149,8 +149,8 @@ const char *mona_status_name(mona_status status);
  * A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
  * for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
  *
- * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
- * the same key, secret, URL, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
+ * Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for the same mode, URLs, key, secret,
+ * scope, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
  *
  * @pre `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.
  */
@@ -226,9 +226,10 @@ void mona_client_free(mona_client *client);
  *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
  *
  * What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
- * nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
- * are not sent and count as `empty`. Fields whose name begins with `MONA_` are sent as `MY_MONA_…`.
- * The service gets one attempt, and a second one after it refused the access token.
+ * nested deeper than 1,000 levels) fails by itself while the others are sent. Those whose `message` is null or `{}`, or becomes
+ * so by the filter, are not sent and count as `empty`. Fields whose name begins with `MONA_` are sent as `MY_MONA_…`.
+ * The service gets one attempt, another one after it refused the access token, and another where the connection had been unused
+ * for a second and was closed before an answer came: what is sent may arrive twice then.
  *
  * @pre `client` is NULL or a client that was not freed; the strings are as described and nobody changes
  * them during the call; `out_json` is NULL or writable.
@@ -256,6 +257,8 @@ mona_status mona_export_json(mona_client *client,
  *     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
  *     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
  *     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+ *
+ * The service gets as many attempts as with `mona_export_json`.
  *
  * @pre As for `mona_export_json`.
  */
@@ -545,11 +548,11 @@ uint32_t mona_abi_version(void);
 /**
  * Frees a document that this library returned through an `out_json`. NULL does nothing.
  *
- * Each document must be freed exactly once, with this function and no other. Any thread may do it.
+ * Each document must be freed exactly once, unchanged, with this function and no other. Any thread may do it.
  *
  * @param string  The document, or NULL.
  *
- * @pre `string` is NULL or came from this library and was not freed yet.
+ * @pre `string` is NULL or came from this library, is unchanged and was not freed yet.
  */
 void mona_string_free(char *string);
 

@@ -134,13 +134,13 @@ settings! {
         enable_deprecation_warnings_on_export_timestamp: bool = false, env ["MONA_SDK_ENABLE_DEPRECATION_WARNINGS_ON_EXPORT_TIMESTAMP"], from "mona_sdk 0.0.58 (environment only)",
             "Log a warning for each call with a message that uses `exportTimestamp`.";
         should_log_failed_messages: bool = false, env ["MONA_SDK_SHOULD_LOG_FAILED_MESSAGES"], from "mona_sdk 0.0.51",
-            "Write messages that the service rejected to the log, at level ERROR, whole (up to 1 MiB).";
+            "Write messages that the service rejected to the log, at level ERROR, whole (up to 1 MiB); enqueued ones as they were sent.";
         default_sampling_rate: f64 = 1.0, env ["MONA_SDK_DEFAULT_SAMPLING_FACTOR"], from "mona_sdk 0.0.51",
             "Share of messages that is kept, for classes without a rate of their own: 0 keeps none (but for one id in ten million, whose place is exactly 0), 1 keeps all.";
         context_class_to_sampling_rate: Option<Rates> = None, env ["MONA_SDK_SAMPLING_CONFIG"], from "mona_sdk 0.0.51",
             "Sampling rates by context class, as an object; a class with null has none of its own. Excludes `sampling_config_name`.";
         sampling_config_name: Option<String> = None, env ["SAMPLING_CONFIG_NAME"], from "mona_sdk 0.0.51",
-            "Name of sampling factors kept by the service, fetched at start and then now and again. If that fails at start, no client is made with `raise_service_exceptions`; with `authenticate_on_init` false the first message fetches them.";
+            "Name of sampling factors kept by the service, fetched at start and then now and again. Where the service does not know the name, no client is made; where they cannot be fetched at start, none with `raise_service_exceptions`. With `authenticate_on_init` false the first message fetches them.";
         sampling_factors_max_age_seconds: f64 = 300.0, env ["SAMPLING_FACTORS_MAX_AGE_SECONDS"], from "mona_sdk 0.0.51 (environment only)",
             "How old those factors may become, in seconds, before the next export fetches them again; with 0 or less each does.";
     }

@@ -42,8 +42,8 @@ pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>
 /// @return `MONA_OK`: there is a client. If its login failed (and `raise_authentication_exceptions` is
 ///     false), the document says so and the client is not active; it logs in again at a later call, when its
 ///     back-off (2 s doubling to 60 s) has passed.
-///     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key. Or the system has no thread or
-///     descriptor to spare just now (`error_kind` `resources`, `retriable`).
+///     `MONA_ERROR_INITIALIZATION`: the configuration is wrong; the message names the key. Or, with a spool, the system has no
+///     thread, descriptor or memory to spare for it just now (`error_kind` `resources`, `retriable`).
 ///     `MONA_ERROR_AUTHENTICATION`: the login failed and is to be raised.
 ///     `MONA_ERROR_SERVICE`: the factors of `sampling_config_name` could not be fetched and that is to be raised.
 ///     `MONA_ERROR_INVALID_ARGUMENT`: `config_json` is no JSON object, among others. `MONA_ERROR_INTERNAL`.
@@ -51,8 +51,8 @@ pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>
 /// A client that is neither closed nor freed when the program returns from `main` or calls `exit` delivers what is enqueued in memory
 /// for up to `queue.exit_timeout_ms` (2,000 ms); docs/threads-and-exit.md tells what happens at every other end.
 ///
-/// Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for
-/// the same key, secret, URL, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
+/// Logs in before it returns, unless `authenticate_on_init` is false or the process has a token for the same mode, URLs, key, secret,
+/// scope, proxy and `ca_file`; how long that may take is up to the authentication's retries and waits.
 ///
 /// # Safety
 /// `config_json` is NULL or NUL-terminated; `out_client` and `out_json` are NULL or writable.

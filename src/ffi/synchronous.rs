@@ -26,9 +26,10 @@ use std::ffi::c_char;
 ///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
 ///
 /// What cannot be a message (not an object, `message` neither object nor null, no text as `contextClass`,
-/// nested deeper than 1,000 levels) fails by itself while the others are sent. Messages that are null or `{}`
-/// are not sent and count as `empty`. Fields whose name begins with `MONA_` are sent as `MY_MONA_…`.
-/// The service gets one attempt, and a second one after it refused the access token.
+/// nested deeper than 1,000 levels) fails by itself while the others are sent. Those whose `message` is null or `{}`, or becomes
+/// so by the filter, are not sent and count as `empty`. Fields whose name begins with `MONA_` are sent as `MY_MONA_…`.
+/// The service gets one attempt, another one after it refused the access token, and another where the connection had been unused
+/// for a second and was closed before an answer came: what is sent may arrive twice then.
 ///
 /// # Safety
 /// `client` is NULL or a client that was not freed; the strings are as described and nobody changes
@@ -70,6 +71,8 @@ pub unsafe extern "C" fn mona_export_json(
 ///     `MONA_FAILED` or `MONA_ERROR_AUTHENTICATION`: the client is not logged in.
 ///     `MONA_ERROR_INVALID_ARGUMENT`: nothing was sent; the message names what is wrong.
 ///     `MONA_ERROR_CLOSED`, `MONA_ERROR_INTERNAL`.
+///
+/// The service gets as many attempts as with `mona_export_json`.
 ///
 /// # Safety
 /// As for `mona_export_json`.
