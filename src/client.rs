@@ -9,31 +9,32 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::export::Exporter;
 use crate::factors::Factors;
-use crate::fork::{self, PerProcess};
 use crate::gate::Gate;
 use crate::log::{Level, Logger};
 use crate::queue::{Enqueuer, Queue, Reporter, Undelivered};
 use crate::services::{Caller, OlderPaths, Order};
 use crate::status::{Family, Status};
 use crate::sync::Deadline;
+use once_cell::race::OnceBox;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
 
+/// A client in one process.
 pub struct Client {
     config: Arc<Config>,
-    parts: PerProcess<Parts>,
+    factors: Arc<Factors>,
+    gate: Gate,
+    parts: OnceBox<Parts>,
 }
 
-/// What a forked child has of its own.
+/// What a forked child makes anew when it first needs it.
 struct Parts {
     logger: Logger,
     account: Arc<Account>,
-    factors: Arc<Factors>,
     older_paths: Arc<OlderPaths>,
     queue: Arc<Queue>,
     events: Arc<Events>,
-    gate: Gate,
 }
 
 impl Parts {
@@ -41,13 +42,14 @@ impl Parts {
     /// under way any more. Where it `delivers`, it begins to while calls are waited for.
     fn close(
         &self,
+        gate: &Gate,
         calls: Deadline,
         delivers: bool,
         delivery: impl FnOnce() -> Deadline,
     ) -> (bool, Undelivered) {
         self.events.refuse();
         self.queue.prepare_to_close(delivers);
-        let quiet = self.gate.close(calls) && self.events.settle(calls);
+        let quiet = gate.close(calls) && self.events.settle(calls);
         let undelivered = self.queue.close(delivery());
         self.events.close();
         (quiet, undelivered)
@@ -75,7 +77,6 @@ struct Closing<'a> {
 impl Client {
     /// Makes a client; the answer tells of a failed login even where a client was made.
     pub fn new(config_json: Option<&str>) -> (Option<Client>, Answer) {
-        fork::catch_up();
         let config = match Config::from_json(config_json) {
             Ok(config) => Arc::new(config),
             Err(error) => {
@@ -86,10 +87,8 @@ impl Client {
                 return (None, Answer::failure(status, &error));
             }
         };
-        let client = Client {
-            config,
-            parts: PerProcess::new(),
-        };
+        let factors = Factors::new(&config);
+        let client = Client::of(config, factors, Gate::default());
         match client.start() {
             Ok(()) => (Some(client), Answer::success()),
             Err(error) => {
@@ -111,17 +110,25 @@ impl Client {
         }
     }
 
-    /// This process's parts. They differ in a forked child: its queue is empty, its connections are its own,
-    /// and the token is kept.
+    fn of(config: Arc<Config>, factors: Factors, gate: Gate) -> Self {
+        Client {
+            config,
+            factors: Arc::new(factors),
+            gate,
+            parts: OnceBox::new(),
+        }
+    }
+
+    /// As a forked child has it: its queue is empty, its connections are its own, and tokens and factors are kept.
+    pub fn inherited(&self) -> Self {
+        let factors = self.factors.inherited(&self.config);
+        Client::of(self.config.clone(), factors, self.gate.inherited())
+    }
+
     fn parts(&self) -> Result<&Parts, Error> {
-        let parts = self.parts.get_or_try(|parents| {
-            let gate = parents.map_or_else(Gate::default, |parents| parents.gate.inherited());
-            let factors = parents.map_or_else(
-                || Factors::new(&self.config),
-                |parents| parents.factors.inherited(&self.config),
-            );
+        self.parts.get_or_try_init(|| {
             let limits = asynchronous::limits(&self.config);
-            let events = if gate.closed() {
+            let events = if self.gate.closed() {
                 Events::closed(limits)
             } else {
                 Events::new(limits)
@@ -134,20 +141,17 @@ impl Client {
                 account.fingerprint(),
                 Reporter::new(&self.config, events.clone()),
             );
-            if gate.closed() {
+            if self.gate.closed() {
                 queue.close(Deadline::after(Some(0)));
             }
-            Ok(Parts {
+            Ok(Box::new(Parts {
                 logger,
                 queue,
                 account,
-                factors: Arc::new(factors),
                 older_paths: Arc::default(),
                 events,
-                gate,
-            })
-        });
-        parts.map(Arc::as_ref)
+            }))
+        })
     }
 
     fn start(&self) -> Result<(), Error> {
@@ -164,7 +168,7 @@ impl Client {
             return Ok(());
         }
         parts.account.sign_in()?;
-        match parts
+        match self
             .factors
             .fetch(&self.caller(parts), Deadline::after(None))
         {
@@ -180,13 +184,11 @@ impl Client {
     }
 
     pub fn is_active(&self) -> bool {
-        fork::catch_up();
         self.parts()
-            .is_ok_and(|parts| !parts.gate.closed() && parts.account.active())
+            .is_ok_and(|parts| !self.gate.closed() && parts.account.active())
     }
 
     pub fn export(&self, messages: &str, options: Option<&str>) -> Answer {
-        fork::catch_up();
         self.within(|parts| match Exporter::options(options) {
             Ok(options) => self.exporter(parts).export(messages, &options),
             Err(error) => Answer::failure(Status::InvalidArgument, &error),
@@ -194,7 +196,6 @@ impl Client {
     }
 
     pub fn service_call(&self, name: &str, arguments: &str, options: Option<&str>) -> Answer {
-        fork::catch_up();
         #[cfg(feature = "panic-trigger")]
         if name == PANIC {
             std::panic::panic_any("triggered");
@@ -248,7 +249,6 @@ impl Client {
         bytes: usize,
         run: impl FnOnce() -> Answer + Send + 'static,
     ) -> Answer {
-        fork::catch_up();
         match self.parts() {
             Ok(parts) => asynchronous::started(
                 parts
@@ -262,7 +262,6 @@ impl Client {
     /// The tag and the document of the next event, or why there is none; a negative time-out waits as long as
     /// it takes.
     pub fn poll(&self, timeout_ms: i64) -> (u64, Answer) {
-        fork::catch_up();
         match self.parts() {
             Ok(parts) => asynchronous::polled(parts.events.poll(Deadline::of_caller(timeout_ms))),
             Err(error) => (0, Answer::failure(Status::Initialization, &error)),
@@ -271,7 +270,6 @@ impl Client {
 
     /// Ends one poll that waits, or the next one that would.
     pub fn wake(&self) {
-        fork::catch_up();
         if let Ok(parts) = self.parts() {
             parts.events.wake();
         }
@@ -279,7 +277,6 @@ impl Client {
 
     /// A descriptor that is readable while [`Client::poll`] has something to give.
     pub fn event_descriptor(&self) -> Option<i32> {
-        fork::catch_up();
         self.parts().ok()?.events.descriptor()
     }
 
@@ -290,9 +287,8 @@ impl Client {
 
     /// Waits for what was enqueued before; a negative time-out waits as long as it takes.
     pub fn flush(&self, timeout_ms: i64) -> Answer {
-        fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
-        let parts = self.parts.current();
+        let parts = self.parts.get();
         let (pending, finished) = match parts {
             Some(parts) => parts.queue.flush(deadline),
             None => (0, false),
@@ -312,7 +308,6 @@ impl Client {
     }
 
     pub fn statistics(&self) -> Answer {
-        fork::catch_up();
         let mut members = match self.parts() {
             Ok(parts) => parts.queue.statistics(),
             Err(error) => return Answer::failure(Status::Initialization, &error),
@@ -325,10 +320,9 @@ impl Client {
     /// Refuses new calls, delivers what is enqueued and waits for calls under way; a negative time-out
     /// waits as long as they take.
     pub fn close(&self, timeout_ms: i64) -> Answer {
-        fork::catch_up();
         let deadline = Deadline::of_caller(timeout_ms);
         let (quiet, undelivered) = match self.parts() {
-            Ok(parts) => parts.close(deadline, !deadline.passed(), || deadline),
+            Ok(parts) => parts.close(&self.gate, deadline, !deadline.passed(), || deadline),
             Err(error) => return Answer::failure(Status::Initialization, &error),
         };
         let error = if quiet { None } else { Some(Error::StillBusy) };
@@ -345,12 +339,11 @@ impl Client {
     /// As [`Client::close`], for a client that is about to be dropped: calls under way are waited for, the
     /// queue as long as the configuration says.
     pub fn close_for_good(&self) {
-        fork::catch_up();
-        let Some(parts) = self.parts.current() else {
+        let Some(parts) = self.parts.get() else {
             return;
         };
         let patience = u64::from(self.config.queue.free_timeout_ms);
-        parts.close(Deadline::after(None), patience > 0, || {
+        parts.close(&self.gate, Deadline::after(None), patience > 0, || {
             Deadline::after(Some(patience))
         });
         parts.events.deserted();
@@ -361,7 +354,7 @@ impl Client {
             config: &self.config,
             account: &parts.account,
             logger: &parts.logger,
-            factors: &parts.factors,
+            factors: &self.factors,
             caller: self.caller(parts),
         }
     }
@@ -371,7 +364,7 @@ impl Client {
             config: &self.config,
             account: &parts.account,
             logger: &parts.logger,
-            factors: &parts.factors,
+            factors: &self.factors,
             older_paths: &parts.older_paths,
             queue: &parts.queue,
             wanted,
@@ -392,7 +385,7 @@ impl Client {
             Ok(parts) => parts,
             Err(error) => return Answer::failure(Status::Initialization, &error),
         };
-        match parts.gate.enter() {
+        match self.gate.enter() {
             Some(_pass) => call(parts),
             None => Answer::failure(Status::Closed, &Error::Closed),
         }

@@ -2,7 +2,7 @@
 
 use super::guard::answering;
 use super::input;
-use super::lifecycle::{client_of, mona_client};
+use super::lifecycle::{client_as_known, client_of, mona_client};
 use super::status::mona_status;
 use std::ffi::c_char;
 
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn mona_enqueue_json(
 ) -> mona_status {
     let call = || {
         // SAFETY: the caller's promise.
-        let client = unsafe { client_of(client) }?;
+        let client = unsafe { client_as_known(client) }?;
         // SAFETY: the caller's promise.
         let messages = unsafe { input::payload(messages_json, messages_len, "messages_json") }?;
         // SAFETY: the caller's promise.

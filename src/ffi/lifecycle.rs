@@ -6,6 +6,7 @@ use super::status::mona_status;
 use super::{exit, fork};
 use crate::client::Client;
 use crate::error::Error;
+use crate::fork::{PerProcess, catch_up};
 use std::ffi::c_char;
 use std::ptr;
 use std::sync::Arc;
@@ -16,18 +17,38 @@ use std::sync::Arc;
 /// `mona_client_free` must be the last.
 #[allow(non_camel_case_types)]
 pub struct mona_client {
-    client: Arc<Client>,
+    clients: PerProcess<Client>,
 }
 
-/// The client behind a handle, kept alive for the length of a call.
+/// The client behind a handle, this process's own, kept alive for the length of a call.
 ///
 /// # Safety
 /// `client` is NULL or came from `mona_client_new` and was not freed yet.
 pub(super) unsafe fn client_of(client: *const mona_client) -> Result<Arc<Client>, Error> {
+    catch_up();
+    // SAFETY: the caller's promise.
+    unsafe { client_as_known(client) }
+}
+
+/// As `client_of`, for a call that is too short to ask whether the process has forked unannounced.
+///
+/// # Safety
+/// As for `client_of`.
+pub(super) unsafe fn client_as_known(client: *const mona_client) -> Result<Arc<Client>, Error> {
     // SAFETY: the caller's promise.
     match unsafe { client.as_ref() } {
-        Some(handle) => Ok(handle.client.clone()),
+        Some(handle) => Ok(handle.client()?.clone()),
         None => Err(Error::argument("client", "must not be NULL")),
+    }
+}
+
+impl mona_client {
+    fn client(&self) -> Result<&Arc<Client>, Error> {
+        self.clients.get_or_try(|inherited| {
+            // The first process has made its own.
+            let made = inherited.map(Client::inherited);
+            made.ok_or_else(|| Error::Internal("a handle without a client".to_owned()))
+        })
     }
 }
 
@@ -72,10 +93,11 @@ pub unsafe extern "C" fn mona_client_new(
         let config = unsafe { input::optional_text(config_json, "config_json") }?;
         fork::watch();
         exit::watch();
+        catch_up();
         let (client, answer) = Client::new(config);
         if let Some(client) = client {
             let handle = Box::new(mona_client {
-                client: Arc::new(client),
+                clients: PerProcess::of(client),
             });
             // SAFETY: as above.
             unsafe { out_client.write(Box::into_raw(handle)) };
@@ -149,6 +171,10 @@ pub unsafe extern "C" fn mona_client_free(client: *mut mona_client) {
     quiet((), || {
         // SAFETY: by the caller's promise it came from `Box::into_raw` and is freed once.
         let handle = unsafe { Box::from_raw(client) };
-        handle.client.close_for_good();
+        catch_up();
+        // What was inherited and not used is left alone.
+        if let Some(client) = handle.clients.current() {
+            client.close_for_good();
+        }
     });
 }

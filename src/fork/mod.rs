@@ -79,6 +79,17 @@ impl<T> PerProcess<T> {
         }
     }
 
+    /// With this process's value.
+    pub fn of(value: T) -> Self {
+        PerProcess {
+            newest: OnceBox::with_value(Box::new(Generation {
+                number: generation(),
+                value: Arc::new(value),
+                next: OnceBox::new(),
+            })),
+        }
+    }
+
     /// This process's value, made on first use from the one that it inherited, if any. Should two threads make
     /// it at once, one of the two is dropped.
     pub fn get(&self, make: impl Fn(Option<&T>) -> T) -> &Arc<T> {
