@@ -86,6 +86,11 @@ fn with_surrogates_escaped(mut bytes: &[u8]) -> Option<String> {
         let [0xED, second @ 0xA0..=0xBF, third @ 0x80..=0xBF, after @ ..] = rest else {
             return None;
         };
+        // Behind a backslash it would become something else.
+        let backslashes = text.bytes().rev().take_while(|byte| *byte == b'\\');
+        if backslashes.count() % 2 == 1 {
+            return None;
+        }
         let low = u16::from(second & 0x3F) << 6 | u16::from(third & 0x3F);
         text.push_str(&format!("\\u{:04x}", 0xD000 | low));
         bytes = after;
@@ -118,6 +123,7 @@ mod tests {
                 "\"a\\ud83cb\\udfff\"",
             ),
             (b"\xED\xA0\x80", "\\ud800"),
+            (b"\\\\\xED\xA0\x80", "\\\\\\ud800"),
             (b"\xED\x9F\xBF", "\u{D7FF}"),
         ] {
             assert_eq!(json_of(bytes), Ok(expected.to_owned()));
@@ -126,7 +132,12 @@ mod tests {
 
     #[test]
     fn what_else_is_not_utf8_is_refused_with_its_place() {
-        for bytes in [&b"ab\xFF"[..], b"ab\xED\xA0", b"ab\xED\xA0\x80\xC0"] {
+        for bytes in [
+            &b"ab\xFF"[..],
+            b"ab\xED\xA0",
+            b"ab\xED\xA0\x80\xC0",
+            b"\"\\\xED\xA0\x80\"",
+        ] {
             let error = json_of(bytes).unwrap_err();
             assert!(error.contains("not valid UTF-8 at byte 2"), "{error}");
         }
