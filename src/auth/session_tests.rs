@@ -180,7 +180,7 @@ fn a_server_that_refuses_every_token_does_not_cost_a_login_each_time() {
         assert!(!Arc::ptr_eq(&next, &token), "{serves}");
         token = next;
     }
-    // One that served for long is replaced at once, and so is the one after it not.
+    // One that served for long is replaced at once, but not the one after it.
     token = token_of_age(LONGEST_BACK_OFF);
     lock(&session.state).token = Some(token.clone());
     login();
