@@ -130,7 +130,8 @@ func New(config any) (*Client, error) {
 	defer C.free(unsafe.Pointer(text))
 	client := &Client{waiting: map[uint64]chan<- string{}}
 	var out *C.char
-	if _, err := take(C.mona_client_new(text, &client.handle, &out), out); err != nil {
+	status := C.mona_client_new(text, &client.handle, &out)
+	if _, err := take(status, out); err != nil {
 		return nil, err
 	}
 	// Freeing delivers what is still enqueued, which the garbage collector must not wait for.
@@ -199,7 +200,8 @@ func (c *Client) begin(begin func(C.uint64_t, **C.char) C.mona_status, events ch
 	defer c.lock.Unlock()
 	c.tag++
 	var out *C.char
-	if _, err := take(begin(C.uint64_t(c.tag), &out), out); err != nil {
+	status := begin(C.uint64_t(c.tag), &out)
+	if _, err := take(status, out); err != nil {
 		return err
 	}
 	c.waiting[c.tag] = events
@@ -240,42 +242,61 @@ func (c *Client) Enqueue(messages any, options *Options) (*Document, error) {
 	return take(status, out)
 }
 
-// Flush waits until all that was enqueued before is settled, or the context is done.
+// Flush waits until all that was enqueued before is settled, or the context is done. One that is cancelled before its deadline leaves
+// a thread that waits on.
 func (c *Client) Flush(ctx context.Context) error {
-	defer runtime.KeepAlive(c)
-	for {
-		var out *C.char
-		document, err := take(C.mona_flush(c.handle, 100, &out), out)
-		if err != nil || document.Status != Timeout {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	flushed := make(chan error, 1)
+	go func() {
+		defer runtime.KeepAlive(c)
+		var out *C.char
+		status := C.mona_flush(c.handle, left(ctx), &out)
+		document, err := take(status, out)
+		if err == nil && document.Status == Timeout {
+			err = context.DeadlineExceeded
+		}
+		flushed <- err
+	}()
+	select {
+	case err := <-flushed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// left is how long C may wait: to the context's deadline, in milliseconds; -1 if it has none, 0 if it has ended.
+func left(ctx context.Context) C.int64_t {
+	if ctx.Err() != nil {
+		return 0
+	}
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return -1
+	}
+	if wait := time.Until(deadline).Milliseconds(); wait > 0 {
+		return C.int64_t(wait)
+	}
+	return 0
 }
 
 // Close delivers what is enqueued until the context's deadline, and does not wait if the context has ended; later calls give
 // ErrClosed. The Document tells what was left. A program that enqueues calls it before it ends, because a Go program ends without libmona noticing.
 func (c *Client) Close(ctx context.Context) (*Document, error) {
 	defer runtime.KeepAlive(c)
-	wait := C.int64_t(-1)
-	if ctx.Err() != nil {
-		wait = 0
-	} else if deadline, ok := ctx.Deadline(); ok {
-		if wait = C.int64_t(time.Until(deadline).Milliseconds()); wait < 0 {
-			wait = 0
-		}
-	}
 	var out *C.char
-	return take(C.mona_client_close(c.handle, wait, &out), out)
+	status := C.mona_client_close(c.handle, left(ctx), &out)
+	return take(status, out)
 }
 
 // Stats tells how the background delivery is going, in the JSON text of docs/statistics.md.
 func (c *Client) Stats() (json.RawMessage, error) {
 	defer runtime.KeepAlive(c)
 	var out *C.char
-	document, err := take(C.mona_stats_json(c.handle, &out), out)
+	status := C.mona_stats_json(c.handle, &out)
+	document, err := take(status, out)
 	if err != nil {
 		return nil, err
 	}
@@ -288,6 +309,8 @@ func text(out *C.char) string {
 	return C.GoString(out)
 }
 
+// take makes a Document, or an Error, of what a call returned. The call is a statement of its own: among the arguments, Go might read
+// out before it.
 func take(status C.mona_status, out *C.char) (*Document, error) {
 	number := int(status)
 	return parse(&number, text(out))

@@ -236,6 +236,60 @@ func TestWhatIsEnqueuedArrives(t *testing.T) {
 	}
 }
 
+// inFlight waits until a message is on its way.
+func inFlight(t *testing.T, c *Client) {
+	t.Helper()
+	for {
+		stats, err := c.Stats()
+		check(t, err)
+		if strings.Contains(string(stats), `"in_flight":1,`) {
+			return
+		}
+	}
+}
+
+func TestFlushWaitsForWhatWasEnqueuedBeforeAndNoLonger(t *testing.T) {
+	reset(t, `[{"path":"/export","delay_ms":500,"times":1},{"path":"/export","status":503}]`)
+	c := client(t, `{"queue":{"linger_ms":3600000,"free_timeout_ms":0}}`)
+	_, err := c.Enqueue(message("1"), nil)
+	check(t, err)
+	flushed := make(chan error)
+	patient, cancel := context.WithTimeout(background, 30*time.Second)
+	defer cancel()
+	go func() { flushed <- c.Flush(patient) }()
+	// It lingers until the flush has begun.
+	inFlight(t, c)
+	_, err = c.Enqueue(message("2"), nil)
+	check(t, err)
+	check(t, <-flushed)
+	now, cancel := context.WithTimeout(background, time.Millisecond)
+	defer cancel()
+	if err := c.Flush(now); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestACancelledContextEndsTheFlush(t *testing.T) {
+	reset(t, `[{"path":"/export","delay_ms":60000}]`)
+	c := client(t, `{"queue":{"linger_ms":3600000}}`)
+	_, err := c.Enqueue(message("1"), nil)
+	check(t, err)
+	cancellable, cancel := context.WithCancel(background)
+	flushed := make(chan error)
+	go func() { flushed <- c.Flush(cancellable) }()
+	inFlight(t, c)
+	cancel()
+	if err := <-flushed; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if err := c.Flush(cancellable); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	// What held the message back is forgotten.
+	reset(t, "[]")
+	check(t, c.Flush(background))
+}
+
 func TestClosingTellsWhatIsLeft(t *testing.T) {
 	reset(t, `[{"path":"/export","status":503}]`)
 	c := client(t, nil)
