@@ -201,11 +201,10 @@ export class Client {
     call(mona.flush, this.#handle.client, 0);
     for (let pause = 1; ; pause = Math.min(2 * pause, 32)) {
       const now = this.stats();
-      const waiting = now.in_memory + now.in_flight;
-      if (now.accepted - now.recovered - now.on_disk - waiting >= before.accepted - before.recovered) return true;
+      if (now.accepted - now.recovered - now.pending >= before.accepted - before.recovered) return true;
       const left = end - performance.now();
       // A closed client leaves alone what its spool keeps.
-      if (left <= 0 || (now.state === 'closed' && waiting === 0)) return false;
+      if (left <= 0 || (now.state === 'closed' && now.in_memory + now.in_flight === 0)) return false;
       await sleep(Math.min(pause, left));
     }
   }

@@ -259,13 +259,33 @@ impl State {
     pub fn pending(&self, mark: Mark) -> u64 {
         // What was recovered since is older, and comes first.
         let recovered = self.counters.recovered.saturating_sub(mark.recovered);
-        let in_order = self.counters.settled().saturating_sub(self.ahead);
-        let pending = (mark.messages + recovered).saturating_sub(in_order);
-        let all = (self.counters.accepted + self.appending).saturating_sub(self.counters.settled());
-        let pending = pending.min(all);
-        // What cannot be read was passed over.
+        let pending = (mark.messages + recovered).saturating_sub(self.in_order());
+        pending.min(self.unsettled()).max(self.passed_over())
+    }
+
+    /// How many messages there are from the oldest on that is not settled, settled ones among them.
+    pub fn since_oldest(&self) -> u64 {
+        // What closing drops, or expires on disk, came in no order.
+        if self.unsettled() == 0 {
+            return 0;
+        }
+        let since = (self.counters.accepted + self.appending).saturating_sub(self.in_order());
+        since.max(self.passed_over())
+    }
+
+    fn unsettled(&self) -> u64 {
+        (self.counters.accepted + self.appending).saturating_sub(self.counters.settled())
+    }
+
+    /// How many messages are settled with all that are older.
+    fn in_order(&self) -> u64 {
+        self.counters.settled().saturating_sub(self.ahead)
+    }
+
+    /// What cannot be read.
+    fn passed_over(&self) -> u64 {
         let (readable, _) = self.readable();
-        pending.max(self.on_disk.messages.saturating_sub(readable))
+        self.on_disk.messages.saturating_sub(readable)
     }
 
     /// What is left of the wait after a failure.
@@ -398,13 +418,22 @@ mod tests {
         state.counters.accepted += 10;
         state.counters.dropped_overflow = 8;
         state.settled_ahead(8, 5);
-        assert_eq!(state.pending(mark), 5);
+        assert_eq!((state.pending(mark), state.since_oldest()), (5, 15));
         state.counters.delivered = 2;
         state.settled_in_order(2);
-        assert_eq!(state.pending(mark), 3);
+        assert_eq!((state.pending(mark), state.since_oldest()), (3, 13));
         state.counters.delivered = 5;
         state.settled_in_order(3);
-        assert_eq!(state.pending(mark), 0);
+        assert_eq!((state.pending(mark), state.since_oldest()), (0, 2));
+    }
+
+    #[test]
+    fn nothing_is_pending_once_closing_has_dropped_the_rest() {
+        let mut state = state("closing");
+        state.counters.dropped_overflow = 3;
+        state.settled_ahead(3, 2);
+        state.counters.dropped_close = 2;
+        assert_eq!(state.since_oldest(), 0);
     }
 
     #[test]

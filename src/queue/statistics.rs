@@ -91,9 +91,9 @@ const STATISTICS: &[Statistic] = &[
     Statistic {
         name: "pending",
         doc: Doc::new(
-            "Messages that a `mona_flush` which began now would wait for: all that wait or are under way, and where later messages were settled before older ones, some of those, too.",
+            "Messages from the oldest on that is not settled: all that wait or are under way, and where later messages were settled before older ones, some of those, too. What is accepted by now is settled once `accepted - recovered - pending` has reached what `accepted - recovered` is now.",
         ),
-        read: |state, _| json!(state.pending(state.mark())),
+        read: |state, _| json!(state.since_oldest()),
     },
     Statistic {
         name: "bytes",

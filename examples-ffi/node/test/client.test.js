@@ -124,6 +124,24 @@ test('flush waits for what was enqueued before, and no longer', async () => {
   assert.equal(await other.flush(), true);
 });
 
+test('flush waits for a message though later ones are settled before it', async () => {
+  await reset([{ path: '/export', delay_ms: 60_000 }]);
+  const full = await Client.create({ queue: { linger_ms: 0, max_messages: 3, overflow: 'drop_oldest' } });
+  full.enqueue(MESSAGE);
+  while (full.stats().in_flight === 0) await new Promise(setImmediate);
+  full.enqueue([MESSAGE, MESSAGE]);
+  let done = false;
+  const flushed = full.flush().then(() => (done = true));
+  for (let dropped = 0; dropped < 10; dropped++) full.enqueue(MESSAGE);
+  assert.equal(full.stats().dropped.overflow, 10);
+  // As long as the other needs to look several times.
+  assert.equal(await full.flush(100), false);
+  assert.equal(done, false);
+  // What held it back is forgotten.
+  await reset();
+  await flushed;
+});
+
 test('no end is no time-out', async () => {
   await reset(SLOW);
   client.enqueue(MESSAGE);
