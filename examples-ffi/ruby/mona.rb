@@ -92,11 +92,17 @@ module Mona
 
     def self.[](name) = FUNCTIONS.fetch(name)
 
+    # Timeout, Thread#raise and Thread#kill wait for the end of the block: what C gave would be lost between its return and its being
+    # taken. They cannot end a C function in any case.
+    def self.uninterrupted(&) = Thread.handle_interrupt(Object => :never, &)
+
     # Calls a function whose last argument is out_json.
     def self.call(name, *arguments)
-      out = place
-      status = self[name].call(*arguments, out)
-      Document.new(status, take(out))
+      uninterrupted do
+        out = place
+        status = self[name].call(*arguments, out)
+        Document.new(status, take(out))
+      end
     end
 
     # Room for a pointer or a number of 64 bits, which the library fills.
@@ -153,13 +159,16 @@ module Mona
   class Client
     # The configuration's keys are those of docs/configuration.md; what is not given comes from the environment.
     def initialize(json = nil, **config)
+      config = c_text("config", json || config)
       client = Library.place
-      @document = Library.call(:client_new, c_text("config", json || config), client).checked
-      @client = Library.number(client)
-      @async = Async.new(self, @client)
-      # Not of this object: dup and clone copy a finalizer before they can be refused.
-      @owner = Object.new
-      ObjectSpace.define_finalizer(@owner, Client.finalizer(@client))
+      Library.uninterrupted do
+        @document = Library.call(:client_new, config, client).checked
+        @client = Library.number(client)
+        @async = Async.new(self, @client)
+        # Not of this object: dup and clone copy a finalizer before they can be refused.
+        @owner = Object.new
+        ObjectSpace.define_finalizer(@owner, Client.finalizer(@client))
+      end
     end
 
     def initialize_copy(_) = raise(TypeError, "a Mona::Client cannot be copied")
@@ -219,11 +228,15 @@ module Mona
     # How the background delivery is going: docs/statistics.md.
     def stats = Library.call(:stats_json, @client).checked
 
-    # Freeing delivers what is still enqueued, which the collector must not wait for. At the end of the program libmona itself
-    # delivers it.
-    def self.finalizer(client) = proc { Thread.new { Library[:client_free].call(client) } unless @exiting }
-
-    at_exit { @exiting = true }
+    # Freeing delivers what is still enqueued, which the collector must not wait for. At the end of the program, when there are no
+    # new threads any more, libmona itself delivers it.
+    def self.finalizer(client)
+      proc do
+        Thread.new { Library[:client_free].call(client) }
+      rescue ThreadError
+        nil
+      end
+    end
 
     private
 
@@ -264,7 +277,7 @@ module Mona
     end
 
     def start(function, *arguments)
-      forget if @process != Process.pid
+      forget_parent if @process != Process.pid
       @lock.synchronize do
         Library.call(function, @client, *arguments, @tag += 1).checked
         @thread = Thread.new { collect } unless @thread&.alive?
@@ -274,13 +287,21 @@ module Mona
 
     private
 
-    # A forked child has neither its parent's calls nor its threads.
+    FORGETTING = Thread::Mutex.new
+    private_constant :FORGETTING
+
+    # A forked child has neither its parent's calls nor its threads. Of its own threads one forgets them, and the others wait for it.
+    def forget_parent
+      FORGETTING.synchronize { forget if @process != Process.pid }
+    end
+
+    # The process comes last: from then on other threads go ahead.
     def forget
-      @process = Process.pid
       @lock = Thread::Mutex.new
       @calls = {}
       @tag = 0
       @thread = nil
+      @process = Process.pid
     end
 
     def collect

@@ -1,11 +1,9 @@
 # The sandbox that scripts/with-sandbox started, and the wrapper.
 
 require "json"
-require "net/http"
-# First: minitest runs the tests when the program ends, after whatever is to be done then that was said later. The wrapper frees
-# nothing any more at the end.
-require_relative "../mona"
 require "minitest/autorun"
+require "net/http"
+require_relative "../mona"
 
 ROOT = File.expand_path("../../..", __dir__)
 CALLS = Integer(ENV.fetch("MONA_CALLS", 100_000))

@@ -149,9 +149,10 @@ class TestEnds < Minitest::Test
     Sandbox.reset
   end
 
-  # What a program of its own says.
-  def ruby(program)
-    IO.popen([RbConfig.ruby, "-w", "-r", "#{ROOT}/examples-ffi/ruby/mona", "-e", program], err: %i[child out], &:read)
+  # What a program of its own says; the first part of it comes before the wrapper.
+  def ruby(program, first = "")
+    program = "#{first}\nrequire '#{ROOT}/examples-ffi/ruby/mona'\n#{program}"
+    IO.popen([RbConfig.ruby, "-w", "-e", program], err: %i[child out], &:read)
   end
 
   def test_what_is_enqueued_arrives_though_the_program_ends
@@ -166,6 +167,20 @@ class TestEnds < Minitest::Test
       Thread.list.each { |thread| thread.join unless thread == Thread.current }
     PROGRAM
     assert_equal ["", 10], [said, Sandbox.messages.size]
+  end
+
+  def test_clients_are_freed_in_a_program_that_runs_when_its_file_has_ended
+    said = ruby(<<~PROGRAM, "at_exit { program }")
+      def program
+        freed = 0
+        Mona::Library[:client_free].define_singleton_method(:call) { |client| (freed += 1) && super(client) }
+        10.times { Mona::Client.new }
+        GC.start
+        Thread.list.each { |thread| thread.join unless thread == Thread.current }
+        p freed > 5
+      end
+    PROGRAM
+    assert_equal "true\n", said
   end
 
   def test_a_client_cannot_be_copied_and_is_freed_once
@@ -186,6 +201,69 @@ class TestEnds < Minitest::Test
       p freed.values.uniq
     PROGRAM
     assert_equal "[1]\n", said
+  end
+
+  def test_an_interrupt_while_c_returns_leaves_neither_a_document_nor_a_client
+    said = ruby(<<~PROGRAM)
+      interrupting = %i[client_new stats_json]
+      interrupting.each do |name|
+        Mona::Library[name].define_singleton_method(:call) do |*arguments|
+          super(*arguments).tap { Thread.current.raise("interrupt") }
+        end
+      end
+      freed = Hash.new(0)
+      %i[string_free client_free].each do |name|
+        Mona::Library[name].define_singleton_method(:call) { |given| (freed[name] += 1) && super(given) }
+      end
+      20.times do
+        Mona::Client.new
+      rescue RuntimeError
+        freed[:new] += 1
+      end
+      GC.start
+      Thread.list.each { |thread| thread.join unless thread == Thread.current }
+      Mona::Library[:client_new].singleton_class.remove_method(:call)
+      client = Mona::Client.new
+      begin
+        client.stats
+      rescue RuntimeError
+        freed[:stats] += 1
+      end
+      # The collector may take the latest one for used.
+      p [freed[:new], freed[:stats], freed[:string_free], freed[:client_free] >= 15]
+    PROGRAM
+    assert_equal "[20, 1, 22, true]\n", said
+  end
+
+  def test_threads_of_a_forked_child_begin_calls_together
+    Sandbox.reset(SLOW)
+    said = ruby(<<~PROGRAM)
+      message = { message: { a: 1 }, contextClass: "LOANS" }
+      client = Mona::Client.new
+      client.export_async([]).value
+      child = fork do
+        reached = Thread::Queue.new
+        others = []
+        # The first is held up while it forgets what its parent had under way.
+        Thread::Mutex.define_singleton_method(:new) do
+          if Thread.current[:first]
+            reached << true
+            Thread.pass until others.first&.stop?
+          end
+          super()
+        end
+        first = Thread.new do
+          Thread.current[:first] = true
+          client.export_async(message).value.success?
+        end
+        reached.pop
+        others << Thread.new { client.export_async(message).value.success? }
+        exit!([first, *others].all? { |thread| thread.join(20)&.value })
+      end
+      Process.wait(child)
+      p $?.success?
+    PROGRAM
+    assert_equal "true\n", said
   end
 
   def test_a_forked_child_uses_its_parents_client
