@@ -255,8 +255,9 @@ def _reap():
 def _start_reaper():
     global _reaper
     if _reaper is None:
-        _reaper = threading.Thread(target=_reap, name="mona-reaper", daemon=True)
-        _reaper.start()
+        reaper = threading.Thread(target=_reap, name="mona-reaper", daemon=True)
+        reaper.start()
+        _reaper = reaper
 
 
 def _forked():
@@ -287,13 +288,13 @@ class Native:
         status = _LIBRARY.mona_client_new(_text("config", config or {}), byref(client), byref(out))
         self.document = _checked(Document(status, _take(out)))
         self._client = client
+        # Freed when nobody can call it any more, never earlier: another thread may be inside a call.
+        # At the end of the program libmona itself delivers what is enqueued.
+        weakref.finalize(self, _collect, client.value).atexit = False
         self._waiting = {}
         self._forget_loops()
         _natives.add(self)
         _start_reaper()
-        # Freed when nobody can call it any more, never earlier: another thread may be inside a call.
-        # At the end of the program libmona itself delivers what is enqueued.
-        weakref.finalize(self, _collect, client.value).atexit = False
 
     def __reduce__(self):
         """A copy would go on with a client that was freed with the original."""

@@ -147,6 +147,26 @@ class Threads(unittest.TestCase):
             freed.wait()
         self.assertEqual(len(support.messages()), 1)
 
+    def test_clients_are_freed_although_there_was_no_thread_for_that_once(self):
+        said = python(
+            "import gc, mona, threading\n"
+            "from mona import native\n"
+            "start, free, freed = threading.Thread.start, native._LIBRARY.mona_client_free, threading.Semaphore(0)\n"
+            "def fail(thread):\n"
+            "    threading.Thread.start = start\n"
+            "    raise RuntimeError('no thread')\n"
+            "threading.Thread.start = fail\n"
+            "native._LIBRARY.mona_client_free = lambda client: (free(client), freed.release())\n"
+            "for attempt in range(2):\n"
+            "    try:\n"
+            "        mona.Native()\n"
+            "    except RuntimeError as error:\n"
+            "        print(error)\n"
+            "gc.collect()\n"
+            "print(all(freed.acquire(timeout=30) for client in range(2)))\n"
+        )
+        self.assertEqual(said, "no thread\nTrue\n")
+
 
 def python(program):
     """The output of a program of its own; newer Pythons warn of any fork beside a thread."""
