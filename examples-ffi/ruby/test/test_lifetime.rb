@@ -1,5 +1,6 @@
 # Memory, threads, fibers, the collector, the end of the program, and fork.
 
+require "etc"
 require "minitest/mock"
 require "timeout"
 require_relative "scheduler"
@@ -90,7 +91,7 @@ class TestThreads < Minitest::Test
 end
 
 class TestMemory < Minitest::Test
-  PAGE = 4096
+  PAGE = Etc.sysconf(Etc::SC_PAGESIZE)
 
   def setup
     Sandbox.reset
