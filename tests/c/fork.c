@@ -297,17 +297,25 @@ static void a_child_opens_a_spool_only_to_enqueue(void)
 /* What the client was made with counts, not what the child finds. */
 static void a_child_reads_no_environment(void)
 {
+    const char *const found[][2] = {
+        {"http_proxy", "http://127.0.0.1:1"}, {"no_proxy", "none.invalid"}, {"NO_PROXY", "none.invalid"}};
+    char *before[3];
     int status;
-    mona_client *made;
-    CHECK(mona_client_new("{\"auth_mode\": \"NO_AUTH\", \"user_id\": \"u\"}", &made, NULL) == MONA_OK);
-    client = made;
-    CHECK(setenv("http_proxy", "http://127.0.0.1:1", 1) == 0);
+    client = new_client("{\"auth_mode\": \"NO_AUTH\", \"user_id\": \"u\"}");
+    for (int n = 0; n < 3; n++) {
+        const char *value = getenv(found[n][0]);
+        before[n] = value == NULL ? NULL : strdup(value);
+        CHECK(setenv(found[n][0], found[n][1], 1) == 0);
+    }
     pid_t pid = fork();
     if (pid == 0) {
         export_one();
         _exit(0);
     }
-    CHECK(unsetenv("http_proxy") == 0);
+    for (int n = 0; n < 3; n++) {
+        CHECK((before[n] == NULL ? unsetenv(found[n][0]) : setenv(found[n][0], before[n], 1)) == 0);
+        free(before[n]);
+    }
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     mona_client_free(client);
 }
