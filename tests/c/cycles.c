@@ -34,8 +34,7 @@ static void leave_nothing(void (*clients)(int), int cycles)
     clients(cycles);
     process_wait_for_threads(threads);
     CHECK(process_entries("fd") == files);
-    /* valgrind keeps freed memory to find uses of it. */
-    CHECK(under_valgrind() || process_memory() < memory + SLACK);
+    CHECK(!process_memory_tells() || process_memory() < memory + SLACK);
 }
 
 int main(void)

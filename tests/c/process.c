@@ -62,3 +62,12 @@ size_t process_memory(void)
     CHECK(sscanf(text, "%ld %ld", &total, &resident) == 2);
     return (size_t)resident * (size_t)sysconf(_SC_PAGESIZE);
 }
+
+int process_memory_tells(void)
+{
+#ifdef __SANITIZE_THREAD__
+    return 0;
+#else
+    return !under_valgrind();
+#endif
+}

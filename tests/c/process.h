@@ -20,4 +20,7 @@ double process_now_ms(void);
 /* Memory that is resident, in bytes. */
 size_t process_memory(void);
 
+/* Whether that tells of leaks: valgrind keeps freed memory to find uses of it, and ThreadSanitizer what it knows of all memory. */
+int process_memory_tells(void);
+
 #endif
