@@ -10,7 +10,6 @@ set(MONA_SONAME libmona.so.${MONA_ABI_VERSION})
 set(MONA_SYSTEM_LIBRARIES gcc_s util rt pthread m dl c)
 
 # All that is global in the libraries.
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS abi/symbols.txt)
 file(STRINGS abi/symbols.txt MONA_SYMBOLS)
 
 # mona_shared_library(<imported target> <target that makes it> <folder>)
