@@ -20,15 +20,20 @@ static long number(const char *document, const char *name)
     return member == NULL ? 0 : strtol(member + strlen(name), NULL, 10);
 }
 
-/* Sends one batch: a JSON array, its length known. */
-static void send_batch(mona_client *client, const char *json, size_t length, struct counts *counts)
+/* Sends one batch: a JSON array, its length known, of so many messages. */
+static void send_batch(mona_client *client, const char *json, size_t length, long messages, struct counts *counts)
 {
     char *document = NULL;
     mona_status status = mona_export_json(client, json, (int64_t)length, NULL, &document);
     if (status != MONA_OK)
         fprintf(stderr, "%s %s\n", mona_status_name(status), document);
-    counts->sent += number(document, "\"sent\":");
-    counts->failed += number(document, "\"failed\":");
+    if (strstr(document, "\"failed\":") != NULL) {
+        counts->sent += number(document, "\"sent\":");
+        counts->failed += number(document, "\"failed\":");
+    } else {
+        /* The call itself was wrong, because of a line that is no JSON perhaps: nothing was sent. */
+        counts->failed += messages;
+    }
     mona_string_free(document);
 }
 
@@ -55,11 +60,14 @@ static struct counts export_file(mona_client *client, FILE *file, long limit)
         char *json = NULL;
         size_t length = 0;
         FILE *memory = open_memstream(&json, &length);
-        lines = memory == NULL ? 0 : read_batch(file, limit, memory);
-        if (memory != NULL)
-            fclose(memory);
+        if (memory == NULL) {
+            perror("export_batch");
+            exit(1);
+        }
+        lines = read_batch(file, limit, memory);
+        fclose(memory);
         if (lines > 0)
-            send_batch(client, json, length, &counts);
+            send_batch(client, json, length, lines, &counts);
         free(json);
     } while (lines > 0);
     return counts;
