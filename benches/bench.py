@@ -20,21 +20,23 @@ RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 SYSTEM_CAS = "/etc/ssl/certs/ca-certificates.crt"
 
 
+def tools(command):
+    """A function of scripts/lib/tools."""
+    subprocess.run(["bash", "-euc", f"source scripts/lib/tools; {command}"], cwd=ROOT, check=True, stdout=sys.stderr)
+
+
 def need(**packages):
-    """Each command, or header with its path from /usr/include, is there afterwards; packages are Debian's."""
-    missing = " ".join(f"{name}={package}" for name, package in packages.items())
-    script = f"source scripts/lib/tools; need {missing}"
-    subprocess.run(["bash", "-euc", script], cwd=ROOT, check=True, stdout=sys.stderr)
+    """Each command is there afterwards; packages are Debian's."""
+    tools("need " + " ".join(f"{name}={package}" for name, package in packages.items()))
 
 
 def need_header(header, package):
     if subprocess.run(["cc", "-E", "-"], input=f"#include <{header}>\n".encode(), capture_output=True).returncode:
-        subprocess.run(["bash", "-euc", f"source scripts/lib/tools; install_packages {package}"],
-                       cwd=ROOT, check=True, stdout=sys.stderr)
+        tools(f"install_packages {package}")
 
 
 def library():
-    need(cc="gcc")
+    need(cc="build-essential")
     subprocess.run(["cargo", "build", "--quiet", "--release", "--package", "mona"], cwd=ROOT, check=True)
     os.makedirs(WORK, exist_ok=True)
     return LIBRARY
@@ -53,6 +55,7 @@ def sdk(version):
     folder = os.path.join(WORK, f"mona_sdk-{version}")
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(os.path.join(folder, "installed")):
+        tools("need_venv")
         venv.create(folder, with_pip=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
                         f"mona_sdk=={version}", "setuptools<81"], check=True, stdout=sys.stderr)
