@@ -8,7 +8,6 @@ use crate::transport::{End, Request, Response, out_of_time};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
-use std::cmp::Reverse;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -108,11 +107,14 @@ pub fn read(
 ) -> Result<Token, Attempt> {
     token(&response, at).map_err(|(said, repeat)| {
         // Before it is cut off, and the longest first: a part of a secret would not be recognised.
-        let mut secrets: Vec<_> = secrets.iter().flatten().collect();
-        secrets.sort_by_key(|secret| Reverse(secret.reveal().len()));
-        let said = secrets.into_iter().fold(said, |said, secret| {
-            secret.conceal_in(&said).unwrap_or(said)
-        });
+        let secrets = secrets.iter().flatten();
+        let longest = secrets.clone().max_by_key(|secret| secret.reveal().len());
+        let said = longest
+            .into_iter()
+            .chain(secrets)
+            .fold(said, |said, secret| {
+                secret.conceal_in(&said).unwrap_or(said)
+            });
         let said: String = said.chars().take(MAX_ERROR_TEXT).collect();
         Attempt::refused(&said, repeat)
     })

@@ -9,7 +9,7 @@
 
 use super::inbox::{Found, Inbox};
 use super::pending::{End, Pending};
-use super::pools::Pools;
+use super::pools::{self, Pools};
 use super::reply::Reply;
 use super::response;
 use super::{Settings, failure, unsendable};
@@ -300,10 +300,15 @@ impl Worker {
         let under_way = UnderWay::begin(&self.desk);
         let desk = self.desk.clone();
         tokio::spawn(async move {
-            let sent = request.builder.send().await;
-            request.answered.store(sent.is_ok(), Ordering::Relaxed);
+            let pools::Request {
+                client,
+                post,
+                asked,
+            } = request;
+            let sent = client.execute(post).await;
+            asked.answered.store(sent.is_ok(), Ordering::Relaxed);
             let result = match sent {
-                Err(error) if request.stale && !job.resent && found_closed(&error) => {
+                Err(error) if asked.stale && !job.resent && found_closed(&error) => {
                     job.resent = true;
                     desk.inbox.put(Command::Send(job, reply));
                     return;

@@ -5,7 +5,7 @@ use super::http::Job;
 use super::url::has_plain_host;
 use super::{Settings, reason, resolver, tls};
 use crate::sync::lock;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, RequestBuilder, Url};
 use std::collections::HashMap;
@@ -34,14 +34,21 @@ struct Pool {
     client: Client,
     /// URLs by their texts: parsing is a tenth of what a request takes.
     known: HashMap<String, Known>,
-    /// By scheme, host and port.
-    servers: HashMap<String, Arc<Mutex<Server>>>,
+    /// By what their URLs have before the path. Not a hash table, which takes more code than it saves time here.
+    servers: Vec<(String, Arc<Mutex<Server>>)>,
 }
 
 /// A request that is only to be sent.
 pub struct Request {
-    pub builder: RequestBuilder,
-    /// Whether it may go by a connection that the server is just closing.
+    pub client: Client,
+    pub post: reqwest::Request,
+    pub asked: Asked,
+}
+
+/// What is known of the server that is asked.
+#[derive(Default)]
+pub struct Asked {
+    /// Whether the request may go by a connection that the server is just closing.
     pub stale: bool,
     /// To be told whether there was an answer.
     pub answered: Arc<AtomicBool>,
@@ -77,19 +84,23 @@ impl Pools {
             Entry::Vacant(place) => place.insert(Pool::new(&job.settings)?),
         };
         let now = Instant::now();
-        let mut request = pool.post(&job.url, now);
-        let mut headers = HeaderMap::with_capacity(2);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(job.content_type));
-        if let Some(authorization) = &job.authorization {
-            headers.insert(AUTHORIZATION, authorization.clone());
-        }
-        // They replace what a user and a password in the URL have become.
-        request.builder = request
-            .builder
+        let (builder, asked) = pool.post(&job.url, now);
+        let post = builder
             .timeout(job.until.saturating_duration_since(now))
-            .headers(headers)
-            .body(job.body.clone());
-        Ok(request)
+            .header(CONTENT_TYPE, HeaderValue::from_static(job.content_type))
+            .body(job.body.clone())
+            .build();
+        let mut post = post.map_err(reason)?;
+        if let Some(authorization) = &job.authorization {
+            // In the place of what a user and a password in the URL have become.
+            post.headers_mut()
+                .insert(AUTHORIZATION, authorization.clone());
+        }
+        Ok(Request {
+            client: pool.client.clone(),
+            post,
+            asked,
+        })
     }
 }
 
@@ -112,27 +123,23 @@ impl Pool {
         Ok(Pool {
             client,
             known: HashMap::new(),
-            servers: HashMap::new(),
+            servers: Vec::new(),
         })
     }
 
-    fn post(&mut self, text: &str, now: Instant) -> Request {
+    fn post(&mut self, text: &str, now: Instant) -> (RequestBuilder, Asked) {
         let Some(Known { url, server }) = self.known(text, now) else {
-            return Request {
-                // Says what is wrong with it when it is sent.
-                builder: self.client.post(text),
-                stale: false,
-                answered: Arc::default(),
-            };
+            // Says what is wrong with it when it is built.
+            return (self.client.post(text), Asked::default());
         };
         let mut server = lock(&server);
         let unused = now.saturating_duration_since(server.used);
         server.used = now;
-        Request {
-            builder: self.client.post(url),
+        let asked = Asked {
             stale: unused >= UNUSED && server.answered.load(Relaxed),
             answered: server.answered.clone(),
-        }
+        };
+        (self.client.post(url), asked)
     }
 
     fn known(&mut self, text: &str, now: Instant) -> Option<Known> {
@@ -140,17 +147,22 @@ impl Pool {
             return Some(known.clone());
         }
         let url = Url::parse(text).ok()?;
-        self.servers.retain(|_, server| {
+        self.servers.retain(|(_, server)| {
             // The connections of others are closed.
             let unused = now.saturating_duration_since(lock(server).used);
             Arc::strong_count(server) > 1 || unused < IDLE_TIMEOUT
         });
-        let server = self.servers.entry(url.origin().ascii_serialization());
-        let server = server.or_insert_with(|| Arc::new(Mutex::new(Server::new(now))));
-        let known = Known {
-            url,
-            server: server.clone(),
+        let name: String = url.as_str().split_inclusive('/').take(3).collect();
+        let server = self.servers.iter().find(|(known, _)| *known == name);
+        let server = match server {
+            Some((_, server)) => server.clone(),
+            None => {
+                let server = Arc::new(Mutex::new(Server::new(now)));
+                self.servers.push((name, server.clone()));
+                server
+            }
         };
+        let known = Known { url, server };
         if self.known.len() == MOST_KNOWN {
             self.known.clear();
         }

@@ -5,7 +5,6 @@ use super::pause::UnderWay;
 use crate::sync::lock;
 use crate::thread;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Mutex};
@@ -23,11 +22,11 @@ type Find = fn(&str) -> io::Result<Vec<SocketAddr>>;
 /// leave no thread each.
 pub struct Resolver {
     find: Find,
-    /// By their names.
-    under_way: Mutex<HashMap<String, Arc<LookUp>>>,
+    under_way: Mutex<Vec<Arc<LookUp>>>,
 }
 
 struct LookUp {
+    name: String,
     since: Instant,
     /// None once it has ended.
     waiting: Mutex<Option<Vec<Sender<Found>>>>,
@@ -49,8 +48,8 @@ impl Resolver {
     /// Has whatever is found for a name sent there.
     fn look_up(&self, name: &str, receiver: Sender<Found>) -> io::Result<()> {
         let mut under_way = lock(&self.under_way);
-        under_way.retain(|_, look_up| look_up.is_shared());
-        let receiver = match under_way.get(name) {
+        under_way.retain(|look_up| look_up.is_shared());
+        let receiver = match under_way.iter().find(|look_up| look_up.name == name) {
             Some(look_up) => look_up.join(receiver),
             None => Some(receiver),
         };
@@ -58,15 +57,16 @@ impl Resolver {
             return Ok(());
         };
         let look_up = Arc::new(LookUp {
+            name: name.to_owned(),
             since: Instant::now(),
             waiting: Mutex::new(Some(vec![receiver])),
         });
-        under_way.insert(name.to_owned(), look_up.clone());
-        let (name, find) = (name.to_owned(), self.find);
+        under_way.push(look_up.clone());
+        let find = self.find;
         // The request may be given up first.
         let fork_waits = UnderWay::part();
         let run = move || {
-            look_up.end(find(&name).map_err(Arc::new));
+            look_up.end(find(&look_up.name).map_err(Arc::new));
             drop(fork_waits);
         };
         thread::start("mona-dns", thread::AMPLE_STACK, run).map(drop)
