@@ -40,7 +40,7 @@ pub enum Error {
     #[error("The background queue has no room for this call's messages: none was accepted")]
     QueueFull,
     #[error(
-        "This call alone has more than the queue may hold (queue.max_messages, queue.max_bytes; queue.spool_max_bytes): no message was accepted"
+        "This call alone has more than the queue may hold (queue.max_messages, queue.max_bytes; queue.spool_max_bytes, ulimit -f): no message was accepted"
     )]
     LargerThanQueue,
     #[error("Too many asynchronous calls are not collected yet: this one was not started")]

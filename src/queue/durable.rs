@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::buffer::{Load, full_from};
-use super::spool::{Message, Options, Spool, SpoolError, Sync};
+use super::spool::{MEASURE, Message, Options, Spool, SpoolError, Sync};
 use super::state::{Access, State};
 use super::{FOREVER, Queue};
 use crate::clock::now_ms;
@@ -20,8 +20,8 @@ const SEGMENT_BYTES: u64 = 4 << 20;
 /// With `interval`, the disk is flushed after so many bytes at the latest.
 const SYNC_BYTES: u64 = 1 << 20;
 
-/// How long to wait before what could not be read is tried again, at first.
-const READ_AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait before what could not be read or flushed is tried again, at first.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Opens a spool in this folder. `fingerprint` tells one endpoint and user from another.
 fn open(folder: &str, config: &QueueConfig, fingerprint: &str) -> Result<Spool, Error> {
@@ -37,7 +37,7 @@ fn open(folder: &str, config: &QueueConfig, fingerprint: &str) -> Result<Spool, 
             SpoolSync::Always => Sync::Always,
         },
         retention: Duration::from_secs_f64(config.spool_retention_hours * 3600.0),
-        read_again: READ_AGAIN,
+        read_again: TRY_AGAIN,
     };
     Spool::open(options).map_err(|error| {
         let text = format!("config_json: queue.spool_dir: {error}");
@@ -81,7 +81,7 @@ impl Queue {
             }
             match appended {
                 Ok(()) => break,
-                Err(SpoolError::Full { .. }) if new.bytes > self.config.spool_max_bytes.into() => {
+                Err(SpoolError::TooLarge) => {
                     state.counters.refused += new.messages;
                     return Err(Error::LargerThanQueue);
                 }
@@ -96,7 +96,7 @@ impl Queue {
                         return Err(Error::QueueFull);
                     }
                     state = self.wait_for_room(state, settled, deadline);
-                    if state.closed() {
+                    if state.closed() || state.hurried {
                         return Err(Error::Closed);
                     }
                 }
@@ -124,15 +124,17 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until more is settled than that. What else wakes it makes no room; and calls that try again each time that one
-    /// fails wake each other for ever.
+    /// Waits until more is settled than that, or other clients of the folder may have made room. What else wakes it makes none;
+    /// and calls that try again each time that one fails wake each other for ever.
     fn wait_for_room<'s>(
         &'s self,
         mut state: MutexGuard<'s, State>,
         settled: u64,
         deadline: Deadline,
     ) -> MutexGuard<'s, State> {
-        while state.counters.settled() == settled && !state.closed() && !deadline.passed() {
+        let deadline = deadline.sooner(MEASURE.as_millis() as u64);
+        let waiting = |state: &State| state.counters.settled() == settled && !state.hurried;
+        while waiting(&state) && !state.closed() && !deadline.passed() {
             state = wait(&self.progress, state, deadline);
         }
         state
@@ -164,7 +166,7 @@ impl Queue {
                     // There is something, and no frame of it can be read: with its end the segment is known for
                     // damaged.
                     spool.end_segment();
-                    state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
+                    state.unreadable = Some((counted, Instant::now() + TRY_AGAIN));
                 }
             }
             Ok(messages) => {
@@ -176,18 +178,26 @@ impl Queue {
                 if state.on_disk.messages == 0 {
                     state.on_disk.bytes = 0;
                 }
-                state.on_disk_since_ms = self.now_ms();
+                if let Some(last) = messages.last() {
+                    state.on_disk_since_ms = self.accepted_ms(last);
+                }
                 state.unreadable = None;
                 state.buffer.append(batch);
             }
             Err(_) => {
-                state.unreadable = Some((counted, Instant::now() + READ_AGAIN));
+                state.unreadable = Some((counted, Instant::now() + TRY_AGAIN));
             }
         }
-        drop(state);
         if given_up {
-            self.progress.notify_all();
+            self.tell(state);
         }
+    }
+
+    /// Tells of messages that were given up, then wakes who waits for them: after a flush, the events are there.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        self.report(&mut state);
+        drop(state);
+        self.progress.notify_all();
     }
 
     /// When a message was accepted, on the queue's clock, which began anew since if that was an earlier run.
@@ -217,8 +227,9 @@ impl Queue {
         spool.let_go();
         // With no message asked for there is nothing to fail.
         let _ = spool.read(0, 0);
-        if self.count_given_up(spool, &mut lock(&self.state)) {
-            self.progress.notify_all();
+        let mut state = lock(&self.state);
+        if self.count_given_up(spool, &mut state) {
+            self.tell(state);
         }
     }
 
@@ -233,9 +244,12 @@ impl Queue {
 
     /// Takes over what a program that ended has left; whether there was one.
     pub(super) fn adopt(&self, spool: &Spool, logger: &Logger) -> bool {
-        let before = spool.counts();
+        let (before, told) = (spool.counts(), spool.unadopted().is_some());
         let adopted = spool.adopt();
-        let after = spool.counts();
+        let (after, unadopted) = (spool.counts(), spool.unadopted());
+        if let Some(error) = unadopted.as_ref().filter(|_| !told) {
+            logger.log(Level::Warning, format_args!("{error}. It is tried again"));
+        }
         let frames = after.corrupt_frames - before.corrupt_frames;
         if frames > 0 {
             let bytes = after.corrupt_bytes - before.corrupt_bytes;
@@ -244,10 +258,11 @@ impl Queue {
                 format_args!("The spool of a program that ended is damaged: {frames} messages are lost ({bytes} bytes)"),
             );
         }
+        let mut state = lock(&self.state);
+        state.accessed(Access::Adopt, unadopted.as_ref());
         if adopted == 0 {
             return false;
         }
-        let mut state = lock(&self.state);
         let adopted = Load {
             messages: after.adopted - before.adopted,
             bytes: after.bytes.saturating_sub(before.bytes),
@@ -284,6 +299,10 @@ impl Queue {
             if finished {
                 return;
             }
+            if result.is_err() {
+                state.unflushed = state.unflushed.max(1);
+                state = self.wait_to_flush(state, TRY_AGAIN, |_| true);
+            }
         }
     }
 
@@ -309,89 +328,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::queue::settle::tests::queue;
-    use serde_json::json;
-    use std::sync::mpsc;
-
-    /// Longer than any machine takes.
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    /// A queue whose spool is small, and whose thread delivers nothing.
-    fn small_spool(folder: &std::path::Path) -> Arc<Queue> {
-        let keys = json!({"spool_dir": folder, "spool_max_bytes": 65536, "spool_keep_free_bytes": 0, "linger_ms": 3_600_000});
-        let config = json!({"user_id": "u", "queue": keys}).to_string();
-        queue(&Config::from_json(Some(&config)).unwrap()).0
-    }
-
-    fn accept(queue: &Arc<Queue>, bytes: usize) -> Result<(), Error> {
-        let message = vec![b'1'; bytes];
-        let idle = |_| Ok(std::thread::spawn(|| ()));
-        queue.accept([&message[..]].into_iter(), Load::weighing(1, bytes), idle)
-    }
-
-    #[test]
-    fn calls_that_fail_bring_no_flush_nearer_to_its_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = small_spool(folder.path());
-        while accept(&queue, 1000).is_ok() {}
-        let mark = lock(&queue.state).mark();
-        let accepted = lock(&queue.state).counters.accepted;
-        for _ in 0..accepted {
-            assert!(accept(&queue, 1000).is_err());
-        }
-        assert_eq!(lock(&queue.state).pending(mark), accepted);
-    }
-
-    #[test]
-    fn a_call_that_fails_wakes_a_flush_that_waits_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = small_spool(folder.path());
-        lock(&queue.state).appending = 1;
-        let (flushed, ended) = mpsc::channel();
-        let flushing = queue.clone();
-        std::thread::spawn(move || flushed.send(flushing.flush(Deadline::default())));
-        // With the lock given away again, it waits.
-        while lock(&queue.state).flush_to.is_none() {
-            std::thread::yield_now();
-        }
-        lock(&queue.state).appending = 0;
-        assert!(accept(&queue, 100_000).is_err());
-        assert_eq!(ended.recv_timeout(PATIENCE), Ok((0, false)));
-    }
-
-    #[test]
-    fn a_call_larger_than_all_files_may_be_is_refused_for_good() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = small_spool(folder.path());
-        let result = accept(&queue, 65536);
-        assert!(matches!(result, Err(Error::LargerThanQueue)), "{result:?}");
-        assert_eq!(lock(&queue.state).counters.refused, 1);
-    }
-
-    #[test]
-    fn what_was_read_into_memory_expires_there_as_well() {
-        let folder = tempfile::tempdir().unwrap();
-        let queue = small_spool(folder.path());
-        accept(&queue, 10).unwrap();
-        accept(&queue, 10).unwrap();
-        let spool = queue.spool.get().unwrap();
-        let messages = spool.read(2, 1000).unwrap();
-        let mut state = lock(&queue.state);
-        let old_ms = queue.now_ms().wrapping_sub(73 * 3_600_000);
-        for (message, at_ms) in messages.iter().zip([old_ms, queue.now_ms()]) {
-            let mut batch = Batch::default();
-            batch.push_kept(&message.payload, at_ms, message.ticket);
-            state.on_disk.subtract(Load::of(&batch));
-            state.buffer.append(batch);
-        }
-        let state = queue.expire(state);
-        assert_eq!(
-            (state.counters.expired, state.buffer.load().messages),
-            (1, 1)
-        );
-        assert_eq!(spool.counts().messages, 1);
-    }
-}
+mod tests;

@@ -54,6 +54,7 @@ pub enum Access {
     Read,
     Acknowledge,
     Flush,
+    Adopt,
 }
 
 /// How delivery is going.
@@ -369,6 +370,7 @@ mod tests {
             Access::Read,
             Access::Acknowledge,
             Access::Flush,
+            Access::Adopt,
         ];
         for kind in kinds {
             state.accessed(kind, Some(&error));

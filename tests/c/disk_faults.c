@@ -155,6 +155,22 @@ static void remove_folder(const char *path)
     rmdir(path);
 }
 
+/* How many entries the folders have that are so many levels below this one. */
+static int entries(const char *path, int levels)
+{
+    int found = 0;
+    DIR *folder = opendir(path);
+    CHECK(folder != NULL);
+    for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        char inside[1024];
+        snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            found += levels > 0 ? entries(inside, levels - 1) : 1;
+    }
+    closedir(folder);
+    return found;
+}
+
 /* A client whose spool is in a new folder; NULL if the disk did not let it be. */
 static mona_client *client_on_disk(char folder[64], const char *keys)
 {
@@ -222,6 +238,8 @@ static int survives(long access, int how, const char *sync)
         failed = had;
     }
     countdown = -1;
+    /* Nobody will adopt anything there. */
+    CHECK(client != NULL || entries(folder, 1) == 0);
     remove_folder(folder);
     return failed;
 }

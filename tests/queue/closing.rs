@@ -106,18 +106,21 @@ fn what_lingers_goes_out_while_closing_waits_for_another_call() {
     });
 }
 
-/// Ends a client while a call waits for room and a request for an answer, and gives what ending it gave.
-fn end_while_a_call_waits_for_room<T: Send>(changes: Value, end: fn(&Client) -> T) -> T {
+/// Ends a client that has room for two messages while a call waits for room and a request for an answer, and gives what
+/// ending it gave.
+fn end_while_a_call_waits_for_room<T: Send>(
+    config: impl Fn(&str, Value) -> Value,
+    end: fn(&Client) -> T,
+) -> T {
     let (judge, released) = held();
-    let blocking = json!({"max_messages": 2, "overflow": "block", "block_ms": 3_600_000, "linger_ms": 3_600_000});
-    let client = client_of(&judge, merged(blocking, changes));
-    enqueue(&client, ids(1));
+    let blocking = json!({"max_messages": 2, "spool_max_bytes": 65_536, "overflow": "block", "block_ms": 3_600_000,
+        "linger_ms": 3_600_000, "free_timeout_ms": 0});
+    let client = client(&config(judge.host(), blocking));
+    let large = json!({"message": {"a": "x".repeat(21_500)}, "contextClass": "C"});
+    enqueue_together(&client, std::slice::from_ref(&large));
     std::thread::scope(|scope| {
         let (ended, has_ended) = mpsc::channel();
-        let (client, two) = (
-            &client,
-            json!([message("blocked"), message("too")]).to_string(),
-        );
+        let (client, two) = (&client, json!([large, large]).to_string());
         scope.spawn(move || ended.send(client.enqueue(&two, None, true).status));
         // What lingers is sent because that call waits for its room.
         wait_until(client, |now| now["in_flight"] == 1);
@@ -131,8 +134,16 @@ fn end_while_a_call_waits_for_room<T: Send>(changes: Value, end: fn(&Client) -> 
 
 #[test]
 fn a_call_that_waits_for_room_ends_when_its_client_is_closed() {
-    let closed = end_while_a_call_waits_for_room(json!({}), |client| client.close(-1));
+    let closed = end_while_a_call_waits_for_room(config_for, |client| client.close(-1));
     assert_eq!(document(&closed)["undelivered"], 0);
-    let no_delivery = json!({"free_timeout_ms": 0});
-    end_while_a_call_waits_for_room(no_delivery, Client::close_for_good);
+    end_while_a_call_waits_for_room(config_for, Client::close_for_good);
+}
+
+#[test]
+fn a_call_that_waits_for_room_on_disk_ends_when_its_client_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = |host: &str, keys| durable_config_for(host, folder.path(), keys);
+    let closed = end_while_a_call_waits_for_room(config, |client| client.close(-1));
+    assert_eq!(document(&closed)["undelivered"], 0);
+    end_while_a_call_waits_for_room(config, Client::close_for_good);
 }

@@ -1,16 +1,16 @@
 //! Taking over the directories of instances that are gone.
 #![forbid(unsafe_code)]
 
-use super::Counts;
-use super::disk::{self, File};
+use super::disk::{self, File, passes};
 use super::format::{HEADER, RECORD, Seal};
 use super::frames::{Frames, read_at};
 use super::reader::{Place, Reader};
 use super::segment::{Ranges, Segment, State};
 use super::store::{ACK_BYTES, Store, ack_name, instance_of, segment_name};
-use super::writer::Spool;
+use super::writer::{Spool, storage};
+use super::{Counts, SpoolError};
 use crate::sync::lock;
-use std::io::Result;
+use std::io::{Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -20,6 +20,8 @@ struct Found {
     state: State,
     corrupt_frames: u64,
     corrupt_bytes: u64,
+    /// Where the last readable frame ends.
+    end: u64,
 }
 
 impl Spool {
@@ -34,7 +36,9 @@ impl Spool {
         if reader.orphans.iter().any(Place::is_readable) {
             return 0;
         }
-        for name in disk::names(&self.shared.directory).unwrap_or_default() {
+        let names = disk::names(&self.shared.directory);
+        reader.unadopted = passing(names.as_ref().err());
+        for name in names.unwrap_or_default() {
             let held = |place: &Place| place.store.name() == name;
             let known = name == self.store.name()
                 || reader.orphans.iter().any(held)
@@ -43,7 +47,10 @@ impl Spool {
                 continue;
             }
             // What another instance holds, or what is not ours to open, is left alone.
-            let Ok(store) = Store::take(&self.shared, &name) else {
+            let taken = Store::take(&self.shared, &name);
+            let unreadable = passing(taken.as_ref().err());
+            reader.unadopted = unreadable.or(reader.unadopted.take());
+            let Ok(store) = taken else {
                 continue;
             };
             let messages = self.take_over(&mut reader, store);
@@ -54,8 +61,15 @@ impl Spool {
         0
     }
 
+    /// Why the last adoption left behind what may be readable later, if it did.
+    pub fn unadopted(&self) -> Option<SpoolError> {
+        lock(&self.reader).unadopted.clone()
+    }
+
     fn take_over(&self, reader: &mut Reader, store: Store) -> u64 {
-        let (found, whole) = store.scan();
+        let (found, failure) = store.scan();
+        let whole = failure.is_none();
+        reader.unadopted = passing(failure.as_ref()).or(reader.unadopted.take());
         let mut counts = lock(&self.shared.counts);
         counts.messages += found.messages;
         counts.bytes += found.bytes;
@@ -71,22 +85,25 @@ impl Spool {
     }
 }
 
-/// Whether a failure may be over soon: something had run out, or the disk did not answer.
-fn passes(error: &std::io::Error) -> bool {
-    use libc::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
-    let passing = [EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM];
-    error
-        .raw_os_error()
-        .is_some_and(|code| passing.contains(&code))
+/// What is said of a failure that may be over soon.
+fn passing(failure: Option<&Error>) -> Option<SpoolError> {
+    let error = failure.filter(|error| passes(error))?;
+    Some(storage("read what a program left", error))
 }
 
 impl Store {
-    /// Finds the segments that hold messages and removes those that do not; whether all could be looked at.
-    fn scan(&self) -> (Counts, bool) {
+    /// Finds the segments that hold messages and removes those that do not; why not all could be looked at, if that may be
+    /// over soon.
+    fn scan(&self) -> (Counts, Option<Error>) {
         let mut total = Counts::default();
+        let mut failure = None;
+        let mut note = |error: Error| failure = Some(error).filter(passes).or(failure.take());
         let names = disk::names(&self.directory);
-        let mut whole = !names.as_ref().is_err_and(passes);
-        let names = names.unwrap_or_default();
+        let names = names.map_err(&mut note).unwrap_or_default();
+        if self.shared.durable {
+            // What the program that ended did not flush; of a failure nothing would follow.
+            let _ = self.sync_names();
+        }
         for name in &names {
             if let Some(number) = number_of(name, ".ack") {
                 if !names.contains(&segment_name(number)) {
@@ -95,10 +112,10 @@ impl Store {
                 }
             } else if let Some(number) = number_of(name, ".mq") {
                 let scanned = self.scan_segment(number);
-                whole &= !scanned.as_ref().is_err_and(passes);
-                let Ok(Some((segment, found))) = scanned else {
+                let Ok(Some((segment, found, cut))) = scanned.map_err(&mut note) else {
                     continue;
                 };
+                cut.map(&mut note);
                 total.messages += found.messages;
                 total.bytes += found.bytes;
                 total.corrupt_frames += found.corrupt_frames;
@@ -111,11 +128,11 @@ impl Store {
                 }
             }
         }
-        (total, whole)
+        (total, failure)
     }
 
-    /// A segment and what is in it; none if the file is another's.
-    fn scan_segment(&self, number: u64) -> Result<Option<(Segment, Counts)>> {
+    /// A segment, what is in it, and why it is cut off where it was found unreadable; none if the file is another's.
+    fn scan_segment(&self, number: u64) -> Result<Option<(Segment, Counts, Option<Error>)>> {
         let file = disk::open_file(&self.directory, &segment_name(number), false, false)?;
         // Acknowledgements name places in 32 bits.
         let length = file.metadata()?.len().min(u64::from(u32::MAX));
@@ -127,17 +144,27 @@ impl Store {
         }
         let seal = self.identity.seal(number);
         let state = match self.acknowledged(number, seal, length) {
-            // Later it may be known what was delivered. From a bad disk it never will: rather twice than not at all.
-            Err(error) if passes(&error) && error.raw_os_error() != Some(libc::EIO) => {
-                return Err(error);
+            // From a bad disk it will never be known what was delivered: rather twice than not at all.
+            Err(error) if error.raw_os_error() == Some(libc::EIO) => {
+                self.forgetful.store(true, SeqCst);
+                State::default()
             }
+            Err(error) if passes(&error) => return Err(error),
             acknowledged => acknowledged.unwrap_or_default(),
         };
         let mut found = Found {
             state,
             ..Found::default()
         };
-        found.frames(file, seal, length)?;
+        if self.shared.durable {
+            let _ = disk::sync_data(&file);
+        }
+        let failure = found.frames(file, seal, length).err();
+        let length = match failure {
+            Some(error) if found.state.messages == 0 => return Err(error),
+            Some(_) => found.end,
+            None => length,
+        };
         let counts = Counts {
             messages: found.state.messages,
             bytes: found.state.bytes,
@@ -145,9 +172,9 @@ impl Store {
             corrupt_bytes: found.corrupt_bytes,
             ..Counts::default()
         };
-        let segment = Segment::new(number, seal, length, true, found.state);
-        segment.synced.store(length, SeqCst);
-        Ok(Some((segment, counts)))
+        let mut segment = Segment::new(number, seal, length, true, found.state);
+        segment.cut = failure.is_some();
+        Ok(Some((segment, counts, failure)))
     }
 
     /// What the records of acknowledgement say; whatever is not valid there acknowledges nothing.
@@ -188,6 +215,7 @@ impl Found {
                 expected = None;
                 continue;
             }
+            self.end = frames.offset();
             let Some(frame) = frames.next(length)? else {
                 break;
             };

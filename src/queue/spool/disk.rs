@@ -181,24 +181,42 @@ pub fn remove_directory(parent: &File, name: &str) -> Result<()> {
     Ok(unlinkat(parent, name, UnlinkatFlags::RemoveDir)?)
 }
 
-/// Bytes of the plain files in the directories of `depth` levels under `directory`.
-pub fn measure(directory: &File, depth: u32) -> u64 {
+/// Bytes of the plain files in the directories of `depth` levels under `directory`, unless that cannot be told just now. What is
+/// gone, or not ours to look at, counts nothing.
+pub fn measure(directory: &File, depth: u32) -> Option<u64> {
     let mut total = 0u64;
-    for name in names(directory).unwrap_or_default() {
-        let Ok(stat) = fstatat(directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW) else {
+    for name in unless_passing(names(directory))?.unwrap_or_default() {
+        let stat = fstatat(directory, name.as_str(), AtFlags::AT_SYMLINK_NOFOLLOW);
+        let Some(stat) = unless_passing(stat.map_err(Error::from))? else {
             continue;
         };
         match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => total = total.saturating_add(stat.st_size.max(0) as u64),
             SFlag::S_IFDIR if depth > 0 => {
-                if let Ok(child) = open_directory(directory, &name, 0) {
-                    total = total.saturating_add(measure(&child, depth - 1));
+                if let Some(child) = unless_passing(open_directory(directory, &name, 0))? {
+                    total = total.saturating_add(measure(&child, depth - 1)?);
                 }
             }
             _ => {}
         }
     }
-    total
+    Some(total)
+}
+
+/// Whether a failure may be over soon: something had run out, or the disk did not answer.
+pub fn passes(error: &Error) -> bool {
+    use Errno::{EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM};
+    let passing = [EAGAIN, EINTR, EIO, EMFILE, ENFILE, ENOMEM];
+    let code = error.raw_os_error().map(Errno::from_raw);
+    code.is_some_and(|code| passing.contains(&code))
+}
+
+/// What was found, if anything; nothing to go by where the failure passes.
+fn unless_passing<T>(found: Result<T>) -> Option<Option<T>> {
+    match found {
+        Err(error) if passes(&error) => None,
+        found => Some(found.ok()),
+    }
 }
 
 /// Bytes that this user can still write to the file system.

@@ -4,7 +4,7 @@
 use super::disk::File;
 use super::format::{HEAD, Head, Seal, frame_bytes};
 use super::segment::Ranges;
-use std::io::{ErrorKind, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::os::unix::fs::FileExt;
 
 /// Bytes read at once, unless one frame is larger.
@@ -121,9 +121,13 @@ impl Frames {
             self.window.shrink_to(WINDOW as usize);
             self.window.resize(wanted as usize, 0);
             self.window_at = at;
-            let read = read_at(&self.file, &mut self.window, at);
-            self.window.truncate(*read.as_ref().unwrap_or(&0));
-            read?;
+            let (read, failure) = read_until_failure(&self.file, &mut self.window, at);
+            self.window.truncate(read);
+            // One further on is for the frame that it hits.
+            if let Some(error) = failure.filter(|_| (read as u64) < length) {
+                self.window.clear();
+                return Err(error);
+            }
         }
         let start = at.saturating_sub(self.window_at) as usize;
         Ok(self.window.get(start..start + length as usize))
@@ -136,16 +140,28 @@ impl Frames {
 
 /// Reads until `buffer` is full or the file ends.
 pub fn read_at(file: &File, buffer: &mut [u8], at: u64) -> Result<usize> {
+    match read_until_failure(file, buffer, at) {
+        (_, Some(error)) => Err(error),
+        (done, None) => Ok(done),
+    }
+}
+
+/// The same, with what was read before a failure.
+fn read_until_failure(file: &File, buffer: &mut [u8], at: u64) -> (usize, Option<Error>) {
     #[cfg(test)]
     super::tests::effort::spend(buffer.len());
     let mut done = 0;
     while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        match file.read_at(rest, at + done as u64) {
+        let from = at + done as u64;
+        let read = file.read_at(rest, from);
+        #[cfg(test)]
+        let read = super::tests::faults::read(read, from);
+        match read {
             Ok(0) => break,
             Ok(count) => done += count,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (done, Some(error)),
         }
     }
-    Ok(done)
+    (done, None)
 }

@@ -42,6 +42,10 @@ impl Spool {
         match *self {}
     }
 
+    pub fn unadopted(&self) -> Option<SpoolError> {
+        match *self {}
+    }
+
     pub fn counts(&self) -> Counts {
         match *self {}
     }

@@ -29,7 +29,7 @@ mod segment;
 mod store;
 #[cfg(unix)]
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 #[cfg(unix)]
 mod writer;
 
@@ -37,6 +37,9 @@ mod writer;
 pub use missing::Spool;
 #[cfg(unix)]
 pub use writer::Spool;
+
+/// How often the other instances' files are measured when the spool seems full.
+pub const MEASURE: Duration = Duration::from_millis(500);
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -71,6 +74,9 @@ pub enum SpoolError {
     /// No room for the messages of this call: none of them is stored.
     #[error("The spool is full: {reason}")]
     Full { reason: &'static str },
+    /// The messages of this call would not fit into an empty spool either.
+    #[error("The spool may not hold as much")]
+    TooLarge,
     #[error("The spool cannot {operation}: {cause}")]
     Storage {
         operation: &'static str,

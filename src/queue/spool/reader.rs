@@ -29,6 +29,8 @@ pub(super) struct Reader {
     pub adoptions: u64,
     /// Directories that hold nothing this version can deliver or remove.
     pub fruitless: HashSet<String>,
+    /// Why the last adoption left something behind that may be readable later.
+    pub unadopted: Option<SpoolError>,
 }
 
 /// How far a directory is read.
@@ -70,6 +72,7 @@ impl Reader {
             own: Place::new(0, store, true),
             adoptions: 0,
             fruitless: HashSet::new(),
+            unadopted: None,
         }
     }
 
@@ -83,8 +86,10 @@ impl Reader {
             .orphans
             .extract_if(.., |place| place.store.is_drained())
         {
-            if place.whole && !place.store.remove_if_empty().unwrap_or(false) {
-                self.fruitless.insert(place.store.name().to_owned());
+            let store = &place.store;
+            let again = !place.whole && !store.forgetful.load(SeqCst);
+            if !again && !store.remove_if_empty().unwrap_or(false) {
+                self.fruitless.insert(store.name().to_owned());
             }
         }
     }

@@ -21,6 +21,8 @@ pub struct Segment {
     /// Its flush failed: what was not flushed before does not count as stored.
     pub suspect: AtomicBool,
     pub retired: AtomicBool,
+    /// Adopted as far as it could be read: the rest stays for a later adoption.
+    pub cut: bool,
     pub state: Mutex<State>,
 }
 
@@ -52,6 +54,7 @@ impl Segment {
             sealed: AtomicBool::new(sealed),
             suspect: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            cut: false,
             state: Mutex::new(state),
         }
     }

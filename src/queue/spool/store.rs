@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs::TryLockError;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{Error, ErrorKind, Result};
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -50,6 +50,8 @@ pub struct Store {
     name: String,
     /// Held for life.
     _lock: File,
+    /// Whether an acknowledgement did not reach the disk: who adopts this again would send again.
+    pub forgetful: AtomicBool,
     pub segments: Mutex<BTreeMap<u64, Arc<Segment>>>,
 }
 
@@ -78,7 +80,12 @@ impl Store {
         let directory = disk::open_directory(&shared.directory, name, 0o077)?;
         lock_directory(&directory)?;
         let lock = disk::create_file(&directory, LOCK)?;
-        lock_file(&lock)?;
+        let locked = lock_file(&lock);
+        if locked.as_ref().is_err_and(|error| !is_race(error)) {
+            // With it in there, the directory could not be removed.
+            let _ = disk::remove_file(&directory, LOCK);
+        }
+        locked?;
         Ok((directory, lock))
     }
 
@@ -103,6 +110,7 @@ impl Store {
             directory,
             name: hex_of(&instance) + SUFFIX,
             _lock: lock,
+            forgetful: AtomicBool::new(false),
             segments: Mutex::default(),
         }
     }
@@ -124,6 +132,12 @@ impl Store {
 
     /// Takes note of acknowledged messages of one segment, in memory and on disk.
     pub fn acknowledge(&self, number: u64, tickets: &[Ticket]) -> Result<()> {
+        let acknowledged = self.note(number, tickets);
+        self.forgetful.fetch_or(acknowledged.is_err(), SeqCst);
+        acknowledged
+    }
+
+    fn note(&self, number: u64, tickets: &[Ticket]) -> Result<()> {
         let Some(segment) = lock(&self.segments).get(&number).cloned() else {
             return Ok(());
         };
@@ -142,10 +156,15 @@ impl Store {
         }
         self.settle(&mut state, messages, bytes);
         drop(state);
-        if segment.complete() {
+        let complete = segment.complete();
+        if complete && !segment.cut {
             return self.retire(&segment);
         }
-        self.record(&segment, &merged)
+        let recorded = self.record(&segment, &merged);
+        match complete {
+            true => recorded.and(self.retire(&segment)),
+            false => recorded,
+        }
     }
 
     /// Appends records of acknowledgement.
@@ -188,24 +207,34 @@ impl Store {
 
     /// Removes a segment nothing of which is needed any more. Messages it still counts were damaged.
     pub fn retire(&self, segment: &Segment) -> Result<()> {
+        match self.take_away(segment)? {
+            true => self.sync_names(),
+            false => Ok(()),
+        }
+    }
+
+    /// The same, not flushed; false if no file is removed, as another call did, or there is more in it.
+    pub fn take_away(&self, segment: &Segment) -> Result<bool> {
         if lock(&self.segments).remove(&segment.number).is_none() {
-            return Ok(());
+            return Ok(false);
         }
         segment.retired.store(true, SeqCst);
         let mut state = lock(&segment.state);
         let (messages, bytes) = (state.messages, state.bytes);
         self.settle(&mut state, messages, bytes);
         lock(&self.shared.counts).lost += messages;
+        if segment.cut {
+            return Ok(false);
+        }
         let length = segment.written.load(SeqCst);
         self.shared.use_bytes(0, length + state.ack_bytes);
-        self.remove(segment.number)
+        self.remove(segment.number).and(Ok(true))
     }
 
     /// The segment first: the other order would send all of it again after a crash in between.
-    pub fn remove(&self, number: u64) -> Result<()> {
+    fn remove(&self, number: u64) -> Result<()> {
         disk::remove_file(&self.directory, &segment_name(number))?;
-        disk::remove_file(&self.directory, &ack_name(number))?;
-        self.sync_names()
+        disk::remove_file(&self.directory, &ack_name(number))
     }
 
     pub fn sync_names(&self) -> Result<()> {
@@ -277,6 +306,8 @@ fn is_race(error: &Error) -> bool {
 }
 
 fn lock_file(lock: &File) -> Result<()> {
+    #[cfg(test)]
+    super::tests::faults::lock()?;
     lock.try_lock()?;
     // An owner that was just removing the directory held the lock until now.
     match disk::is_linked(lock)? {

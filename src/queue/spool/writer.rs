@@ -6,16 +6,14 @@ use super::format::{self, HEADER, frame_bytes};
 use super::reader::Reader;
 use super::segment::Segment;
 use super::store::{ACK_BYTES, Shared, Store};
-use super::{Counts, Options, SpoolError, Sync};
+use super::{Counts, MEASURE, Options, SpoolError, Sync};
 use crate::clock::now_ms;
 use crate::sync::lock;
 use std::io::{Error, ErrorKind};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// How often the other instances' files are measured when the spool seems full.
-const MEASURE: Duration = Duration::from_millis(500);
 /// How much may be written before the file system's free bytes are asked for again.
 const BUDGET: u64 = 1024 * 1024;
 /// What segments have at most, whatever the options say.
@@ -90,13 +88,18 @@ impl Spool {
             fingerprint,
             durable,
             counts: Mutex::default(),
-            used: AtomicU64::new(disk::measure(&root, 2)),
+            // Where it cannot be told yet, it is before the first segment.
+            used: AtomicU64::new(disk::measure(&root, 2).unwrap_or_default()),
         });
         let store = Arc::new(Store::create(&shared).map_err(problem)?);
         if durable {
             let synced =
                 disk::sync_directory(&root).and_then(|()| disk::sync_directory(&shared.directory));
-            synced.map_err(|error| storage("flush its directories", &error))?;
+            if let Err(error) = synced {
+                // An adopter removes it otherwise.
+                let _ = store.remove_if_empty();
+                return Err(storage("flush its directories", &error));
+            }
         }
         Ok(Spool {
             options,
@@ -117,10 +120,12 @@ impl Spool {
             return Ok(());
         }
         let mut appended = self.write(&mut lock(&self.writer), messages);
-        if matches!(appended, Err(SpoolError::Full { .. })) && self.let_go() {
+        if matches!(appended, Err(SpoolError::Full { .. })) && self.remove_idle() {
             // The reader has one of their files open, which keeps its room on the disk. Nothing asked for, nothing fails.
             let _ = self.read(0, 0);
-            appended = self.write(&mut lock(&self.writer), messages);
+            let mut writer = lock(&self.writer);
+            writer.names_unsynced |= self.shared.durable;
+            appended = self.write(&mut writer, messages);
         }
         let appended = appended?;
         if self.options.sync == Sync::Always {
@@ -151,7 +156,7 @@ impl Spool {
         let sizes = messages.iter().map(|payload| payload.len() as u64);
         let length: u64 = sizes.clone().map(frame_bytes).sum();
         if HEADER + length > u64::from(u32::MAX) {
-            return Err(refused("Messages of 4 GiB do not fit into the spool"));
+            return Err(SpoolError::TooLarge);
         }
         let active = self.active(writer, length)?;
         let start = active.segment.written.load(SeqCst);
@@ -225,12 +230,12 @@ impl Spool {
                 return Ok(active);
             }
         }
-        if HEADER + length > largest {
-            let reason = disk::TOO_LARGE;
-            return Err(SpoolError::Full { reason });
-        }
         let ack_bytes = (segment_bytes / 64).clamp(1024, ACK_BYTES);
-        self.check_room(writer, HEADER + ack_bytes + length, true)?;
+        let bytes = HEADER + ack_bytes + length;
+        if HEADER + length > largest || bytes > self.options.max_bytes {
+            return Err(SpoolError::TooLarge);
+        }
+        self.check_room(writer, bytes, true)?;
         self.seal(writer);
         let number = writer.number;
         writer.number += 1;
@@ -238,7 +243,7 @@ impl Spool {
         let (segment, file) = created.map_err(|error| failure("begin a segment", &error))?;
         let file = Arc::new(file);
         let active = Active { segment, file };
-        writer.names_unsynced = self.options.sync != Sync::Os;
+        writer.names_unsynced = self.shared.durable;
         writer.active = Some(active.clone());
         Ok(active)
     }
@@ -256,19 +261,30 @@ impl Spool {
     /// Removes own segments in which nothing waits, the one that is being written too; whether there were any. As long as
     /// each instance kept that one, all of them together could hold the whole room, and none ever get on.
     pub fn let_go(&self) -> bool {
+        let removed = self.remove_idle();
+        if removed {
+            // Should they be there again after a loss of power, they are sent again.
+            let _ = self.store.sync_names();
+        }
+        removed
+    }
+
+    /// The same, without waiting for a flush.
+    fn remove_idle(&self) -> bool {
         if self.is_forked() {
             return false;
         }
-        // As long as it is held, nothing begins to wait.
+        // With the lock, no frame can follow. Without it the rest, so that no call waits for the disk.
         let mut writer = lock(&self.writer);
         if let Some(active) = writer.active.take_if(|active| active.segment.is_idle()) {
             active.segment.sealed.store(true, SeqCst);
         }
+        drop(writer);
         let mut segments: Vec<_> = lock(&self.store.segments).values().cloned().collect();
         segments.retain(|segment| segment.sealed.load(SeqCst) && segment.is_idle());
         for segment in &segments {
             // What cannot be removed now is removed by the next run.
-            let _ = self.store.retire(segment);
+            let _ = self.store.take_away(segment);
         }
         !segments.is_empty()
     }
@@ -276,8 +292,10 @@ impl Spool {
     fn check_room(&self, writer: &mut Writer, bytes: u64, begins: bool) -> Result<(), SpoolError> {
         let full = |used: &AtomicU64| used.load(SeqCst) + bytes > self.options.max_bytes;
         let stale = writer.measured.is_none_or(|at| at.elapsed() >= MEASURE);
-        if stale && (begins || full(&self.shared.used)) {
-            let measured = disk::measure(&self.root, 2);
+        if stale
+            && (begins || full(&self.shared.used))
+            && let Some(measured) = disk::measure(&self.root, 2)
+        {
             self.shared.used.store(measured, SeqCst);
             writer.measured = Some(Instant::now());
         }

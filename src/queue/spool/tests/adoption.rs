@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::sync::lock;
 use nix::errno::Errno;
 
 #[test]
@@ -170,5 +169,76 @@ fn an_orphan_that_could_not_be_looked_at_for_the_moment_is_adopted_later() {
             assert_eq!(lock(&spool.reader).adoptions, 1);
             assert_eq!(drain(&spool), expected(0..3), "{errno} {end}");
         }
+    }
+}
+
+/// A segment of an ended program of which the disk gives only so many messages, beyond the length of its acknowledgements.
+fn half_bad() -> (TempDir, usize) {
+    let root = TempDir::new().unwrap();
+    append(&open(options(root.path())), 0..2000);
+    faults::set_bad_from(Some(70_000));
+    (root, (70_000 - 64) / 48)
+}
+
+#[test]
+fn of_an_orphan_on_a_bad_disk_what_can_be_read_is_delivered_and_the_rest_later() {
+    let (root, readable) = half_bad();
+    let spool = open(options(root.path()));
+    assert_eq!(drain(&spool), expected(0..readable));
+    assert!(spool.unadopted().is_some());
+    faults::set_bad_from(None);
+    assert_eq!(drain(&spool), expected(readable..2000));
+    assert_eq!((spool.unadopted(), spool.counts().lost), (None, 0));
+    drop(spool);
+    assert_eq!(files(root.path()), []);
+}
+
+#[test]
+fn what_a_bad_disk_takes_no_note_of_is_not_sent_again_and_again() {
+    // The acknowledgements are opened to be read, then to be written.
+    for good in 0..2 {
+        let (root, readable) = half_bad();
+        let spool = open(options(root.path()));
+        faults::fail_open_after(good, ".ack", Errno::EIO);
+        assert_eq!(spool.adopt(), readable);
+        let batch = spool.read(2000, usize::MAX).unwrap();
+        let acknowledged = spool.acknowledge(&tickets(&batch));
+        assert_eq!(acknowledged.is_ok(), good == 0);
+        assert!(lock(&spool.reader).orphans.is_empty());
+        faults::fail_open_after(good, ".ack", Errno::EIO);
+        assert_eq!(spool.adopt(), 0);
+        faults::set_bad_from(None);
+    }
+}
+
+#[test]
+fn what_could_not_be_looked_at_for_the_moment_is_told_of_until_it_can() {
+    for (good, end) in [(0, "."), (0, ".lock"), (0, ".mq"), (1, ".")] {
+        let root = left_behind(|spool| append(spool, 0..3));
+        let spool = open(small(root.path()));
+        faults::fail_open_after(good, end, Errno::EMFILE);
+        assert_eq!(spool.adopt(), 0);
+        assert!(spool.unadopted().is_some(), "{good} {end}");
+        assert_eq!(spool.adopt(), 3);
+        assert_eq!(spool.unadopted(), None);
+    }
+}
+
+#[test]
+fn a_spool_that_cannot_be_opened_leaves_nothing_to_adopt() {
+    let failures: [fn(); 2] = [
+        || faults::fail_lock(Errno::ENOLCK),
+        || faults::fail_sync_of_directory(Errno::EIO),
+    ];
+    for fail in failures {
+        let root = TempDir::new().unwrap();
+        fail();
+        let always = Options {
+            sync: Sync::Always,
+            ..options(root.path())
+        };
+        assert!(Spool::open(always).is_err());
+        let mut left = fs::read_dir(root.path().join(FINGERPRINT)).unwrap();
+        assert!(left.next().is_none());
     }
 }

@@ -312,3 +312,16 @@ fn going_back_to_what_could_not_be_read_repeats_nothing() {
         assert_eq!(texts(&batch), expected(number..number + 1));
     }
 }
+
+#[test]
+fn what_lies_before_the_first_bad_byte_of_a_disk_is_read_and_the_rest_later() {
+    let root = TempDir::new().unwrap();
+    let spool = open(options(root.path()));
+    append(&spool, 0..MESSAGES);
+    faults::set_bad_from(Some((HEADER + 5 * FRAME + 40) as u64));
+    assert_eq!(texts(&spool.read(99, usize::MAX).unwrap()), expected(0..5));
+    assert!(spool.read(99, usize::MAX).is_err());
+    faults::set_bad_from(None);
+    let rest = spool.read(99, usize::MAX).unwrap();
+    assert_eq!(texts(&rest), expected(5..MESSAGES));
+}

@@ -16,6 +16,10 @@ thread_local! {
     /// After how many flushes one fails, and how.
     static SYNC: Cell<Option<(u32, Errno)>> = const { Cell::new(None) };
     static SYNC_DIRECTORY: Cell<Option<Errno>> = const { Cell::new(None) };
+    static DURING_SYNC_OF_DIRECTORY: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+    static LOCK: Cell<Option<Errno>> = const { Cell::new(None) };
+    /// From which byte on files cannot be read.
+    static BAD_FROM: Cell<Option<u64>> = const { Cell::new(None) };
     /// After how many openings of what has a name with this end one fails, and how.
     static OPEN: Cell<Option<(u32, &'static str, Errno)>> = const { Cell::new(None) };
     static SHARED: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
@@ -44,6 +48,21 @@ pub fn fail_sync_after(good: u32, errno: Errno) {
 /// The next flush of a directory fails.
 pub fn fail_sync_of_directory(errno: Errno) {
     SYNC_DIRECTORY.set(Some(errno));
+}
+
+/// Has this done during the next flush of a directory.
+pub fn during_sync_of_directory(done: impl FnOnce() + 'static) {
+    DURING_SYNC_OF_DIRECTORY.set(Some(Box::new(done)));
+}
+
+/// The next lock cannot be had.
+pub fn fail_lock(errno: Errno) {
+    LOCK.set(Some(errno));
+}
+
+/// The disk is bad from this byte of each file on.
+pub fn set_bad_from(offset: Option<u64>) {
+    BAD_FROM.set(offset);
 }
 
 /// The next flush of the threads that have this in common fails.
@@ -111,9 +130,25 @@ pub fn sync() -> Result<()> {
 }
 
 pub fn sync_directory() -> Result<()> {
+    if let Some(done) = DURING_SYNC_OF_DIRECTORY.take() {
+        done();
+    }
     SYNC_DIRECTORY
         .take()
         .map_or(Ok(()), |errno| Err(errno.into()))
+}
+
+pub fn lock() -> Result<()> {
+    LOCK.take().map_or(Ok(()), |errno| Err(errno.into()))
+}
+
+/// What a read from `offset` on brings.
+pub fn read(count: Result<usize>, offset: u64) -> Result<usize> {
+    match BAD_FROM.get().map(|bad| bad.saturating_sub(offset)) {
+        Some(0) => Err(Errno::EIO.into()),
+        Some(good) => Ok(count?.min(good as usize)),
+        None => count,
+    }
 }
 
 pub fn open(name: &str) -> Result<()> {

@@ -2,8 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::sync::lock;
 use nix::errno::Errno;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::thread::{scope, yield_now};
 
 fn with(sync: Sync, root: &Path) -> Spool {
@@ -90,4 +91,58 @@ fn a_message_that_waits_for_its_flush_while_another_fails_is_refused_and_not_los
         (counts.messages, counts.lost, counts.corrupt_frames),
         (0, 0, 0)
     );
+}
+
+#[test]
+fn no_call_waits_while_the_removal_of_segments_is_flushed() {
+    let root = TempDir::new().unwrap();
+    let spool = Arc::new(with(Sync::Interval, root.path()));
+    append(&spool, 0..1);
+    assert_eq!(drain(&spool), expected(0..1));
+    let (other, (seen, free)) = (spool.clone(), channel());
+    faults::during_sync_of_directory(move || {
+        let writer = other.writer.try_lock();
+        seen.send(writer.is_ok()).unwrap();
+    });
+    assert!(spool.let_go());
+    assert_eq!(free.try_recv(), Ok(true));
+}
+
+#[test]
+fn a_call_that_removes_segments_for_its_room_leaves_their_flush_to_the_next() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        sync: Sync::Interval,
+        // Two segments, in the second of which there is one message.
+        max_bytes: 2 * (64 + 1024) + 4 * 48,
+        ..small(root.path())
+    });
+    append(&spool, 0..3);
+    let batch = spool.read(3, usize::MAX).unwrap();
+    spool.acknowledge(&tickets(&batch)).unwrap();
+    append(&spool, 3..4);
+    spool.sync().unwrap();
+    faults::fail_sync_of_directory(Errno::EIO);
+    append(&spool, 4..5);
+    assert_eq!(paths(root.path(), ".mq").len(), 1);
+    assert!(spool.sync().is_err());
+}
+
+#[test]
+fn what_a_program_did_not_flush_before_its_end_is_flushed_by_who_adopts_it() {
+    let modes = [
+        (Sync::Os, false),
+        (Sync::Interval, true),
+        (Sync::Always, true),
+    ];
+    for (sync, is_flushed) in modes {
+        let root = left_behind(|spool| append(spool, 0..1));
+        let spool = with(sync, root.path());
+        faults::fail_sync(Errno::EIO);
+        faults::fail_sync_of_directory(Errno::EIO);
+        assert_eq!(spool.adopt(), 1);
+        let flushed = [faults::sync(), faults::sync_directory()].map(|armed| armed.is_ok());
+        assert_eq!(flushed, [is_flushed; 2], "{sync:?}");
+        assert_eq!(drain(&spool), expected(0..1));
+    }
 }

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use crate::sync::lock;
 use nix::errno::Errno;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -395,4 +394,31 @@ fn a_flush_that_fails_is_reported_whatever_comes_after_it() {
         faults::fail_sync_after(good, Errno::EIO);
         assert!(spool.sync().is_err(), "after {good}");
     }
+}
+
+#[test]
+fn a_spool_that_cannot_be_measured_is_as_full_as_it_was() {
+    for good in 0..3 {
+        let root = left_behind(|spool| append(spool, 0..20));
+        let spool = open(Options {
+            max_bytes: size(root.path()) + 1000,
+            ..small(root.path())
+        });
+        faults::fail_open_after(good, ".", Errno::EMFILE);
+        full(spool.append(&[b"x"]));
+    }
+}
+
+#[test]
+fn what_would_not_fit_into_an_empty_spool_is_told_apart() {
+    let root = TempDir::new().unwrap();
+    let spool = open(Options {
+        max_bytes: 10_000,
+        ..small(root.path())
+    });
+    let most = 10_000 - 64 - 1024 - 32;
+    let larger = spool.append(&[&vec![b'x'; most + 1]]);
+    assert_eq!(larger, Err(SpoolError::TooLarge));
+    spool.append(&[&vec![b'x'; most]]).unwrap();
+    full(spool.append(&[&vec![b'x'; most]]));
 }

@@ -15,8 +15,10 @@ mod order;
 mod speed;
 
 use super::*;
+use crate::sync::lock;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::Ordering::SeqCst;
 use tempfile::TempDir;
 
 const FINGERPRINT: &str = "000102030405060708090a0b0c0d0e0f";
@@ -39,6 +41,15 @@ fn small(root: &Path) -> Options {
     Options {
         segment_bytes: 64 + 3 * 48,
         ..options(root)
+    }
+}
+
+impl Spool {
+    /// Whether all that was written is flushed.
+    pub fn is_flushed(&self) -> bool {
+        let segments = lock(&self.store.segments);
+        let flushed = |s: &segment::Segment| s.synced.load(SeqCst) == s.written.load(SeqCst);
+        segments.values().all(|segment| flushed(segment))
     }
 }
 

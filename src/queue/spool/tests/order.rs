@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use super::*;
-use std::sync::atomic::Ordering::SeqCst;
 
 #[test]
 fn messages_come_back_in_order_across_segments() {
