@@ -217,9 +217,9 @@ settings! {
         spool_keep_free_bytes: u32 = 268_435_456u32, [0.0 to 4000000000.0], env [], from "libmona",
             "How much of the file system is left free, in bytes: this much on a disk of any size.";
         spool_sync: SpoolSync = SpoolSync::Interval, env [], from "libmona",
-            "What a message survives: `os` the end of the program, `interval` a loss of power too but for the last `spool_sync_interval_ms`, `always` a loss of power at once (each call waits for the disk).";
+            "What a message survives: `os` the end of the program, `interval` a loss of power too while its client is open, but for the last `spool_sync_interval_ms`, `always` a loss of power at once (each call waits for the disk).";
         spool_sync_interval_ms: u32 = 500u32, [1.0 to 60000.0], env [], from "libmona",
-            "How often the disk is flushed with `spool_sync` `interval`, in milliseconds.";
+            "How often the disk is flushed with `spool_sync` `interval`, in milliseconds, while the client is open; closing it flushes the rest.";
         spool_retention_hours: f64 = 72.0, [0.001 to 8760.0], env [], from "libmona",
             "How long messages are kept in the folder, in hours; then they are given up and counted as `expired`.";
         delivery_events: DeliveryEvents = DeliveryEvents::Failures, env [], from "libmona",
