@@ -176,8 +176,8 @@ int32_t mona_client_is_active(const mona_client *client);
  *
  * @param client      The client; it still has to be freed. `mona_stats_json` still works, and `mona_poll` gives what is left to
  *     collect.
- * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 does not wait, a
- *     negative number waits for as long as they take.
+ * @param timeout_ms  How long to wait for calls under way and for delivery, in milliseconds; 0 waits for
+ *     nothing but threads of the client that are just ending, 0.2 s at most, a negative number for as long as they take.
  * @param out_json    May be NULL. Receives a document, to be freed with `mona_string_free`: `success`,
  *     `undelivered` (messages that were enqueued and that closing dropped, by this call or an earlier one, or that are in a
  *     request that nobody waits for), `on_disk` (messages that the spool keeps), `error_message`; on failure also
