@@ -153,7 +153,8 @@ impl Account {
     ) -> Result<Response, Error> {
         let (token, deadline) = (&access.token, access.deadline);
         let url = self.url(endpoint, &access.user_id)?;
-        let send = |bearer: Option<&Secret>| {
+        let send = |token: &Token| {
+            let bearer = token.access.as_ref();
             let mut response = self.transport.post(Request {
                 server: endpoint.server(),
                 url: &url,
@@ -167,9 +168,12 @@ impl Account {
             if let Some(bearer) = bearer {
                 response.conceal(bearer);
             }
+            if response.ok() {
+                token.mark_taken();
+            }
             Ok(response)
         };
-        let result = send(token.access.as_ref());
+        let result = send(token);
         let status = match &result {
             Ok(response) => response.status,
             // Pages of proxies may be long.
@@ -183,7 +187,7 @@ impl Account {
             .session
             .token(&self.context(deadline), Need::Refused(token));
         match renewed {
-            Ok(renewed) if !Arc::ptr_eq(&renewed, token) => send(renewed.access.as_ref()),
+            Ok(renewed) if !Arc::ptr_eq(&renewed, token) => send(&renewed),
             // There is none yet. Where that is because of an error, the session has logged it.
             _ => result,
         }

@@ -251,7 +251,8 @@ fn inherit(sessions: Option<&Mutex<Sessions>>) -> Sessions {
 
 impl State {
     /// A token that a server refused is void, unless another has taken its place meanwhile. One that took the place of a refused
-    /// one serves for a while, however it is refused: a server that refuses all of them is not to cost a login for each call.
+    /// one, and that no server took either, is kept for a while: a server that refuses all of them is not to cost a login for each
+    /// call.
     fn forget_refused(&mut self, need: Need) {
         let Need::Refused(refused) = need else {
             return;
@@ -262,7 +263,7 @@ impl State {
                 .checked_sub(1)
                 .map(doubled)
                 .unwrap_or_default();
-            Arc::ptr_eq(refused, token) && token.age() >= serves
+            Arc::ptr_eq(refused, token) && (token.was_taken() || token.age() >= serves)
         };
         if let Some(token) = self.token.take_if(replaceable) {
             let soon = token.age() < LONGEST_BACK_OFF;

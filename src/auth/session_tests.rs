@@ -186,10 +186,13 @@ fn a_server_that_refuses_every_token_does_not_cost_a_login_each_time() {
     login();
     let next = ask(&session, Need::Refused(&token)).unwrap();
     assert_eq!(lock(&session.state).refusals, 1);
-    assert!(Arc::ptr_eq(
-        &ask(&session, Need::Refused(&next)).unwrap(),
-        &next
-    ));
+    let kept = ask(&session, Need::Refused(&next)).unwrap();
+    assert!(Arc::ptr_eq(&kept, &next));
+    // So is one that a server took meanwhile.
+    next.mark_taken();
+    login();
+    let last = ask(&session, Need::Refused(&next)).unwrap();
+    assert!(!Arc::ptr_eq(&last, &next));
 }
 
 fn token_of_age(age: Duration) -> Arc<Token> {

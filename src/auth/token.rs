@@ -2,6 +2,7 @@
 
 use crate::config::Secret;
 use serde_json::Value;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime};
 
 /// Never more of a token's lifetime than this is given up to renew it early.
@@ -17,6 +18,8 @@ pub struct Token {
     obtained: Instant,
     /// Seconds from then on; `None` where the server did not say: then it serves until it is refused.
     lifetime: Option<f64>,
+    /// Whether a server has taken it.
+    taken: AtomicBool,
 }
 
 impl Token {
@@ -32,6 +35,7 @@ impl Token {
             refresh,
             obtained,
             lifetime,
+            taken: AtomicBool::default(),
         }
     }
 
@@ -43,7 +47,17 @@ impl Token {
             tenant: None,
             obtained: Instant::now(),
             lifetime: None,
+            taken: AtomicBool::default(),
         }
+    }
+
+    /// Notes that a server has taken it.
+    pub fn mark_taken(&self) {
+        self.taken.store(true, Relaxed);
+    }
+
+    pub fn was_taken(&self) -> bool {
+        self.taken.load(Relaxed)
     }
 
     /// Whether it should be renewed: its expiry is nearer than the margin.
