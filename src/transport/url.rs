@@ -7,9 +7,12 @@ use reqwest::Url;
 /// The most bytes of a part between dots in a host's name.
 const LONGEST_LABEL: usize = 63;
 
+/// What the parser passes over at both ends: less than all that is white.
+const PASSED_OVER: fn(char) -> bool = |character| character <= ' ';
+
 /// A URL of HTTP, with a host that can be.
 pub fn web(text: &str) -> Option<Url> {
-    let (scheme, _) = text.trim_start().split_once(':')?;
+    let (scheme, _) = text.trim_start_matches(PASSED_OVER).split_once(':')?;
     let known = ["http", "https"]
         .iter()
         .any(|known| scheme.eq_ignore_ascii_case(known));
@@ -30,7 +33,7 @@ pub fn has_plain_host(url: &str) -> bool {
         .next()
         .and_then(|authority| authority.rsplit('@').next());
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
-    host.map(str::trim_end)
+    host.map(|host| host.trim_end_matches(PASSED_OVER))
         .is_some_and(|host| host.bytes().all(plain) && host.split(['.', ':']).all(is_label))
 }
 
@@ -66,6 +69,7 @@ mod tests {
             "http://xn--bcher-kv\u{e9}",
             &format!("http://xn--{}", "a".repeat(60)),
             "http://a b/",
+            "http://A\u{2000}",
             "ftp://a/",
             "http://",
             "a",
@@ -83,7 +87,7 @@ mod tests {
             "http://b.xn--bcher-kva:9",
             "http://XN--BCHER-KVA",
             "http://[::1]:9",
-            " http://h ",
+            " http://h \u{1f}",
         ] {
             assert!(web(good).is_some(), "{good}");
         }
